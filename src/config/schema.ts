@@ -1,0 +1,365 @@
+/**
+ * The configuration, once: types, defaults, validation, the annotated reference (config/relay.yaml) and the
+ * JSON Schema all come from here. Text in `.describe()` is the reference's comment. Durations are
+ * milliseconds and sizes bytes after parsing; a secret stays a reference until `resolveSecrets`.
+ */
+import { z } from 'zod'
+import { canonicalDomain, parseAddress } from '../address.ts'
+import { formatDuration, formatSize, parseDuration, parseSize } from './units.ts'
+
+const minuteMs = 60_000
+const hourMs = 60 * minuteMs
+const dayMs = 24 * hourMs
+const MB = 1024 ** 2
+
+function duration(minMs = 0, maxMs = 90 * dayMs) {
+  return z.string().transform((text, context) => {
+    const ms = parseDuration(text)
+    if (ms !== null && ms >= minMs && ms <= maxMs) return ms
+    context.addIssue({
+      code: 'custom',
+      message: `must be a duration from ${formatDuration(minMs)} to ${formatDuration(maxMs)}, such as 90s, 5m, 4h or 2d; it is ${JSON.stringify(text)}`,
+    })
+    return z.NEVER
+  })
+}
+
+function size(minBytes = 1, maxBytes = 2 * 1024 * MB) {
+  return z.union([z.string(), z.number()]).transform((value, context) => {
+    const parsed = parseSize(String(value))
+    if (parsed !== null && parsed >= minBytes && parsed <= maxBytes) return parsed
+    context.addIssue({
+      code: 'custom',
+      message: `must be a size from ${formatSize(minBytes)} to ${formatSize(maxBytes)}, such as 256KB or 35MB; it is ${JSON.stringify(value)}`,
+    })
+    return z.NEVER
+  })
+}
+
+const count = (min: number, max: number) => z.int().min(min).max(max)
+const port = count(0, 65535)
+
+const domain = z.string().transform((text, context) => {
+  const name = canonicalDomain(text)
+  if (name !== null) return name
+  context.addIssue({
+    code: 'custom',
+    message: `must be a domain name such as example.com; it is ${JSON.stringify(text)}`,
+  })
+  return z.NEVER
+})
+
+const address = z.string().transform((text, context) => {
+  const parsed = parseAddress(text)
+  if (!('error' in parsed)) return parsed.address
+  context.addIssue({
+    code: 'custom',
+    message: `must be a mail address such as user@example.com; it is ${JSON.stringify(text)}`,
+  })
+  return z.NEVER
+})
+
+const ipAddress = z.union([z.ipv4(), z.ipv6()], { error: 'must be an IP address such as 127.0.0.1 or ::1' })
+
+const network = z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()], {
+  error: 'must be a network such as 10.0.0.0/8, or an IP address',
+})
+
+/** A secret is never written into the configuration itself, only where to find it. */
+const secret = z.union(
+  [z.strictObject({ env: z.string().min(1) }), z.strictObject({ file: z.string().min(1) })],
+  {
+    error: 'must be { env: NAME } or { file: PATH }: secrets are not written into the configuration',
+  },
+)
+export type SecretReference = z.infer<typeof secret>
+
+const certificateFiles = z.strictObject({
+  cert: z.string().min(1).describe('PEM file with the certificate and its chain'),
+  key: z.string().min(1).describe('PEM file with the private key'),
+})
+
+export const listenerSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'must be 1 to 32 of a-z, 0-9 and -')
+    .describe('names the listener in logs and metrics'),
+  address: ipAddress.default('127.0.0.1').describe('the IP address to listen on'),
+  port: port.describe('0 takes a free port'),
+  tls: z
+    .enum(['off', 'starttls', 'required', 'implicit'])
+    .default('starttls')
+    .describe(
+      'off | starttls (offered) | required (STARTTLS before MAIL) | implicit (TLS from the first byte)',
+    ),
+  certificate: certificateFiles
+    .nullable()
+    .default(null)
+    .describe(
+      '{ cert, key } PEM files, read again when they change; null: one self-signed certificate made once in dataDir',
+    ),
+  certificateNames: z
+    .array(domain)
+    .default([])
+    .describe('further names in the self-signed certificate, beside hostname'),
+  authWithoutTls: z
+    .boolean()
+    .default(false)
+    .describe('offer AUTH outside TLS too: passwords cross the network in clear'),
+  bareNewlines: z
+    .enum(['reject', 'repair'])
+    .default('reject')
+    .describe(
+      'a bare CR or LF in a message: reject (550 5.6.11) | repair (becomes CRLF; breaks signatures made before)',
+    ),
+  maxMessageSize: size(1024)
+    .default(36 * MB)
+    .describe('of a message; announced by SIZE'),
+  maxRecipients: count(1, 50_000).default(1000).describe('of a message; over it RCPT gets 452 4.5.3'),
+  maxHeaderSize: size(1024, 16 * MB)
+    .default(256 * 1024)
+    .describe('of all header fields together'),
+  maxLineLength: size(1000, 16 * MB)
+    .default(64 * 1024)
+    .describe('of one line of a message, with CRLF'),
+  maxHops: count(1, 100).default(50).describe('Received fields in a message; over it 554 5.4.6'),
+  maxSessions: count(1, 100_000).default(5000).describe('at the same time'),
+  maxSessionsPerAddress: count(1, 100_000).default(1000).describe('at the same time from one client address'),
+  maxCommands: count(10, 10_000_000).default(100_000).describe('in one session'),
+  idleTimeout: duration(1000, hourMs)
+    .default(5 * minuteMs)
+    .describe('no byte from the client for so long: 421 (RFC 5321 asks for 5m)'),
+  sessionTimeout: duration(1000, 7 * dayMs)
+    .default(2 * hourMs)
+    .describe('a whole session, however busy'),
+})
+export type ListenerConfig = z.infer<typeof listenerSchema>
+
+const userSchema = z.strictObject({
+  name: z.string().min(1).max(255).describe('the user name of AUTH'),
+  passwordHash: z.string().min(1).describe('as printed by: relay password'),
+  senders: z
+    .array(z.string().regex(/^(\*|\*@.+|.+@.+)$/, 'must be user@example.com, *@example.com or *'))
+    .min(1)
+    .describe('envelope senders the user may use'),
+})
+
+const connectorId = z
+  .union(
+    [
+      z
+        .int()
+        .min(1)
+        .max(2 ** 31),
+      z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/),
+    ],
+    {
+      error: 'must be a positive number, or a word of letters, digits, dot, dash and underscore',
+    },
+  )
+  .transform(String)
+
+export const connectorSchema = z.strictObject({
+  id: connectorId.describe('number or word; 0 is not an id, it means "no connector"'),
+  name: z.string().min(1).max(64).describe('the last tie-break of routing'),
+  enabled: z.boolean().default(true),
+  default: z
+    .boolean()
+    .default(false)
+    .describe('takes what no binding and no address space takes; one connector at most'),
+  addressSpaces: z
+    .array(z.string())
+    .default([])
+    .describe('["SMTP:*.example.org;10", "*"]; [] is reached by sender bindings only'),
+  smartHosts: z
+    .array(z.string().min(1))
+    .min(1)
+    .describe('IP addresses or names; several: round robin per connection, failover to the next'),
+  port: count(1, 65535).default(25),
+  tls: z
+    .enum(['starttls', 'implicit'])
+    .default('starttls')
+    .describe('starttls | implicit (TLS from the first byte, usually port 465)'),
+  smartHostAuthMechanism: z
+    .enum(['none', 'basicAuth', 'basicAuthRequireTLS'])
+    .default('none')
+    .describe('none | basicAuth | basicAuthRequireTLS'),
+  user: z.string().min(1).nullable().default(null),
+  password: secret.nullable().default(null).describe('{ env: NAME } or { file: PATH }'),
+  requireTLS: z.boolean().default(false).describe('not a byte of AUTH, MAIL or DATA without TLS'),
+  tlsAuthLevel: z
+    .enum(['encryptionOnly', 'certificateValidation', 'domainValidation'])
+    .default('domainValidation')
+    .describe('encryptionOnly | certificateValidation (chain) | domainValidation (chain and name)'),
+  tlsDomain: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe("the name the certificate must carry; null: the smart host's own (needed for an IP address)"),
+  caFile: z.string().min(1).nullable().default(null).describe("PEM to trust instead of the system's store"),
+  clientCertificate: certificateFiles.nullable().default(null).describe('{ cert, key } PEM files to present'),
+  fqdn: domain.nullable().default(null).describe('the name in EHLO; null: hostname'),
+  maxSendSize: size(1024)
+    .default(100 * MB)
+    .describe('larger messages do not leave by this connector'),
+  limits: z
+    .strictObject({
+      connections: count(1, 1000).default(20).describe('at the same time'),
+      messagesPerConnection: count(1, 1_000_000).default(20).describe('then a new connection'),
+    })
+    .prefault({})
+    .describe('toward the smart hosts of this connector'),
+})
+export type ConnectorConfig = z.infer<typeof connectorSchema>
+
+const senderSchema = z.union(
+  [
+    z.strictObject({
+      address,
+      connector: z
+        .union([z.literal(0).transform(() => null), connectorId])
+        .describe('0: no binding, also where the domain has one'),
+    }),
+    z.strictObject({ domain, connector: connectorId }),
+  ],
+  { error: 'must be { address: user@example.com, connector: ID } or { domain: example.com, connector: ID }' },
+)
+export type SenderBinding = z.infer<typeof senderSchema>
+
+export const configSchema = z.strictObject({
+  hostname: domain.describe("the relay's own name: greeting, EHLO, Received, DSNs"),
+  dataDir: z
+    .string()
+    .min(1)
+    .default('./data')
+    .describe('embedded store and self-signed certificate; relative to the working directory'),
+  log: z
+    .strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') })
+    .prefault({})
+    .describe('JSON lines on standard output'),
+  listeners: z.array(listenerSchema).min(1).describe('where mail is submitted'),
+  access: z
+    .strictObject({
+      networks: z.array(network).default(['127.0.0.0/8', '::1/128']).describe('may submit without AUTH'),
+      users: z.array(userSchema).default([]).describe('may submit after AUTH'),
+    })
+    .prefault({})
+    .describe('who may submit; everyone else gets 550 5.7.1'),
+  routing: z
+    .strictObject({
+      senderIdentity: z
+        .enum(['envelope', 'header', 'headerOrEnvelope'])
+        .default('envelope')
+        .describe('whose binding counts: envelope sender | header (From field) | headerOrEnvelope'),
+      unroutable: z
+        .enum(['reject', 'hold'])
+        .default('reject')
+        .describe(
+          'no connector: reject (550 5.4.4) | hold (kept as unreachable until the configuration changes)',
+        ),
+    })
+    .prefault({}),
+  queue: z
+    .strictObject({
+      store: z
+        .enum(['embedded', 'redis'])
+        .default('embedded')
+        .describe('embedded | redis (also chosen by REDIS_URL in the environment)'),
+      lease: duration(5000, hourMs)
+        .default(minuteMs)
+        .describe('how long an attempt owns its item without renewal'),
+      maxItems: count(1, 100_000_000)
+        .default(1_000_000)
+        .describe('waiting items; over it DATA gets 452 4.3.1'),
+      maxBytes: size(MB, 10_000 * 1024 * MB)
+        .default(100 * 1024 * MB)
+        .describe('of all bodies; over it DATA gets 452 4.3.1'),
+      redis: z
+        .strictObject({
+          url: z
+            .string()
+            .min(1)
+            .default('redis://127.0.0.1:6379')
+            .describe('redis:// or rediss://; user and password belong into passwordFrom'),
+          mode: z.enum(['single', 'sentinel', 'cluster']).default('single'),
+          nodes: z
+            .array(z.string().regex(/^\[?[^\s\]]+\]?:\d+$/, 'must be host:port'))
+            .default([])
+            .describe('sentinels or cluster nodes, host:port'),
+          sentinelName: z.string().min(1).default('mymaster').describe("the master's name at the sentinels"),
+          username: z.string().min(1).nullable().default(null),
+          password: secret.nullable().default(null),
+          prefix: z
+            .string()
+            .regex(/^[a-z0-9-]{1,32}$/)
+            .default('relay')
+            .describe('of every key'),
+          durability: z
+            .enum(['strict', 'relaxed'])
+            .default('strict')
+            .describe(
+              'strict: start only where Redis keeps what it confirms (appendonly yes, appendfsync always, noeviction) | relaxed: warn',
+            ),
+        })
+        .prefault({}),
+    })
+    .prefault({}),
+  connectors: z.array(connectorSchema).min(1).describe('how mail leaves'),
+  senders: z
+    .array(senderSchema)
+    .default([])
+    .describe(
+      '{ address, connector } or { domain, connector }: the connector of a sender, before address spaces',
+    ),
+  delivery: z
+    .strictObject({
+      connectionRetry: z
+        .array(duration(1000, dayMs))
+        .min(1)
+        .default([...Array(4).fill(minuteMs), ...Array(6).fill(5 * minuteMs), 10 * minuteMs])
+        .describe('a connector whose hosts all fail; the last one repeats'),
+      messageRetry: z
+        .array(duration(1000, dayMs))
+        .min(1)
+        .default([...Array(6).fill(5 * minuteMs), 10 * minuteMs])
+        .describe('a message or recipient that got a 4yz; the last one repeats'),
+      expireAfter: duration(5000, 90 * dayMs)
+        .default(2 * dayMs)
+        .describe('then the sender gets a failure DSN'),
+      delayNoticeAfter: duration(1000, 30 * dayMs)
+        .default(4 * hourMs)
+        .describe('then the sender gets a delay DSN, once'),
+      memory: size(MB, 64 * 1024 * MB)
+        .default(64 * MB)
+        .describe('bodies kept in memory to be delivered without reading the store'),
+      shutdownTimeout: duration(1000, hourMs).default(30_000).describe('for what is in flight at SIGTERM'),
+      postmaster: address
+        .nullable()
+        .default(null)
+        .describe('the From address of DSNs; null: postmaster@hostname'),
+    })
+    .prefault({}),
+  policy: z
+    .strictObject({
+      rules: z.array(z.never({ error: 'rules are not available yet: the list must be empty' })).default([]),
+    })
+    .prefault({}),
+  admin: z
+    .strictObject({ address: ipAddress.default('127.0.0.1'), port: port.default(8080) })
+    .prefault({})
+    .describe('/healthz, /readyz, /metrics and the queue; no login: keep it on loopback'),
+  sandbox: z
+    .strictObject({
+      address: ipAddress.default('127.0.0.1'),
+      port: port.default(2587),
+      user: z.string().min(1).default('sandbox'),
+      password: z.string().min(1).default('sandbox').describe('not a secret: the sandbox delivers nowhere'),
+      keepMessages: count(0, 100_000).default(100).describe('the newest, in memory; 0 only counts them'),
+      ledger: z.string().min(1).nullable().default(null).describe('file with one line per message'),
+    })
+    .nullable()
+    .default(null)
+    .describe('the sandbox smart host, run inside the relay'),
+})
+export type Config = z.infer<typeof configSchema>

@@ -1,0 +1,238 @@
+/**
+ * The queue's port. Two backends keep its promises, `embedded` and `redis`, and one contract suite holds
+ * both to them (test/queue/contract.ts). The promises:
+ *
+ * - `put` resolves only when the message and all its items are durable, and until then nobody sees them. A
+ *   rejected put leaves nothing behind.
+ * - An item is leased to one claimer at a time. A lease that ran out is gone: whoever settles with it is
+ *   refused with `LeaseLost` and has changed nothing.
+ * - `settle` is one atomic, durable step: the leased item is replaced by what it becomes (nothing, itself
+ *   changed, or several), and the DSN it caused is queued, or none of it happens.
+ * - A body comes back byte for byte, and is kept as long as one item needs it.
+ * - A record that cannot be read is set aside and counted; every other goes on.
+ * - Memory and the cost of each call do not grow with the number of items waiting.
+ *
+ * State is computed, never stored: `suspended`, `leased`, `deferred` (next attempt in the future), `ready`.
+ * `now` is an argument everywhere, in epoch milliseconds.
+ */
+import type { EnvelopeRecipient, EnvelopeSender } from '../envelope.ts'
+import type { Reply } from '../reply.ts'
+
+export interface QueuedRecipient extends EnvelopeRecipient {
+  readonly state: 'pending' | 'delivered' | 'failed'
+  /** The last answer to this recipient, ours or the smart host's; null before the first attempt. */
+  readonly lastReply: Reply | null
+  /** Who gave it: the smart host's name, or null for a reply of our own. */
+  readonly lastHost: string | null
+}
+
+/** Who handed the message over; null fields where a DSN of ours is meant. */
+export interface Client {
+  readonly address: string | null
+  readonly listener: string | null
+  readonly user: string | null
+}
+
+export interface QueueItem {
+  readonly id: string
+  readonly messageId: string
+  /** The connector's id, as text; `unreachable` for mail that waits for a route. */
+  readonly connector: string
+  readonly sender: EnvelopeSender
+  readonly recipients: readonly QueuedRecipient[]
+  readonly client: Client
+  /** The message's own Message-ID field; null where it has none. */
+  readonly internetMessageId: string | null
+  /** Whether header or body hold octets above 127: then the next hop must offer 8BITMIME (RFC 6152). */
+  readonly eightBit: boolean
+  readonly sizeBytes: number
+  readonly receivedAt: number
+  readonly expiresAt: number
+  /** When the sender is told of the delay; null where that has happened or will not. */
+  readonly delayNoticeAt: number | null
+  readonly attempts: number
+  readonly nextAttemptAt: number
+  /** Why an operator or a policy rule holds it; null where nobody does. A suspended item is never claimed. */
+  readonly suspended: string | null
+  readonly lastError: string | null
+}
+
+export type ItemState = 'suspended' | 'leased' | 'deferred' | 'ready'
+
+/** The bytes of a message: in memory while small, else already in the store under `messageId`, staged. */
+export type Body =
+  | { readonly kind: 'inline'; readonly bytes: Buffer }
+  | { readonly kind: 'staged'; readonly stage: Stage }
+
+/** A body being written to the store before its message is put. What is never put is reclaimed by the backend. */
+export interface Stage {
+  readonly messageId: string
+  readonly sizeBytes: number
+  /** Resolves when the store has taken the chunk (not yet: durable). At most 256 KiB a chunk. */
+  append(chunk: Buffer): Promise<void>
+  /** Gives the bytes up: idempotent, and a no-op once the message is put. */
+  discard(): Promise<void>
+}
+
+export interface NewMessage {
+  readonly id: string
+  readonly body: Body
+  /** At least one; ids from `itemId(message.id, 1…)`. */
+  readonly items: readonly QueueItem[]
+}
+
+export interface Lease {
+  readonly itemId: string
+  /** The fence: grows with each lease of the item; a settle with an older one is refused. */
+  readonly token: string
+  readonly expiresAt: number
+}
+
+export interface LeasedItem {
+  readonly item: QueueItem
+  readonly lease: Lease
+  /** The body, where it was small enough to come in the same step; else read it with `body`. */
+  readonly body: Buffer | null
+}
+
+export interface PutOptions {
+  readonly now: number
+  /** Items to lease to the caller in the same step, so that it may deliver them from memory. */
+  readonly lease?: { readonly itemIds: readonly string[]; readonly leaseMs: number }
+}
+
+export interface ClaimOptions {
+  readonly now: number
+  readonly leaseMs: number
+  /** Which connectors' queues to look at, and how many items to take from each at most. */
+  readonly connectors: readonly { readonly connector: string; readonly limit: number }[]
+}
+
+export interface Claim {
+  /** For each connector in order of next attempt, then age. */
+  readonly leased: readonly LeasedItem[]
+  /**
+   * For each connector asked: when its next item falls due that is neither suspended nor leased (a time
+   * not after `now` means that more is due than the limit took); absent where there is none.
+   */
+  readonly nextDueAt: ReadonlyMap<string, number>
+}
+
+export interface Outcome {
+  /**
+   * What the leased item becomes: nothing (removed), itself with new recipients and next attempt, moved to
+   * another connector, or split in several of the same message. Leases on it end.
+   */
+  readonly items: readonly QueueItem[]
+  /** A message to queue in the same step; its id must be a `siblingMessageId` of the item's. */
+  readonly dsn: NewMessage | null
+}
+
+export interface ListFilter {
+  readonly connector?: string
+  readonly state?: ItemState
+  /** Item id or message id. */
+  readonly id?: string
+  /** Exact canonical address, or `@domain`. */
+  readonly sender?: string
+  readonly recipient?: string
+}
+
+export interface ListedItem {
+  readonly item: QueueItem
+  readonly state: ItemState
+}
+
+export interface Page {
+  readonly items: readonly ListedItem[]
+  /** Pass as `after` for the next page; null at the end. */
+  readonly next: string | null
+}
+
+/** What an operator does to an item. A leased item is refused (`busy`): its attempt is under way. */
+export type Change =
+  | { readonly kind: 'suspend'; readonly reason: string }
+  | { readonly kind: 'resume' }
+  | { readonly kind: 'retry' }
+  | { readonly kind: 'remove'; readonly dsn: NewMessage | null }
+
+export type ChangeResult = 'done' | 'busy' | 'missing'
+
+export interface Depth {
+  readonly ready: number
+  readonly deferred: number
+  readonly leased: number
+  readonly suspended: number
+}
+
+export interface QueueTotals {
+  /** Connectors with at least one item. */
+  readonly connectors: ReadonlyMap<string, Depth>
+  readonly items: number
+  /** Records set aside because they could not be read, since the store was made. */
+  readonly corrupt: number
+}
+
+export interface Queue {
+  readonly store: 'embedded' | 'redis'
+
+  /** Begins a body that is too large to be held in memory. */
+  stage(messageId: string): Promise<Stage>
+
+  /**
+   * Keeps the message. Resolves with the leases asked for once all is durable. Rejects with `QueueFull`
+   * (a limit or the disk), or `QueueUnavailable`; then nothing was kept. The staged body is then
+   * still the caller's to discard.
+   */
+  put(message: NewMessage, options: PutOptions): Promise<readonly Lease[]>
+
+  claim(options: ClaimOptions): Promise<Claim>
+
+  /** Prolongs leases of attempts under way. Returns those still held; the others are lost. */
+  renew(leases: readonly Lease[], options: { now: number; leaseMs: number }): Promise<readonly Lease[]>
+
+  /**
+   * Ends a lease. Rejects with `LeaseLost`, or with `QueueUnavailable` only when the queue is closed
+   * meanwhile: while the store is away, the outcome is kept and stored when it returns.
+   */
+  settle(lease: Lease, outcome: Outcome, options: { now: number }): Promise<void>
+
+  /** The stored bytes exactly, in chunks. Throws `BodyMissing` at the first read where there are none. */
+  body(messageId: string): AsyncIterable<Buffer>
+
+  list(filter: ListFilter, options: { now: number; limit: number; after: string | null }): Promise<Page>
+  get(itemId: string, options: { now: number }): Promise<ListedItem | null>
+  change(itemId: string, change: Change, options: { now: number }): Promise<ChangeResult>
+  totals(options: { now: number }): Promise<QueueTotals>
+
+  /** Null where the store can be written to now; else why not, for `/readyz`. */
+  fault(): string | null
+
+  /** Ends all leases this process holds and closes the store. Pending settles get `deadlineMs` to be stored. */
+  close(options: { deadlineMs: number }): Promise<void>
+}
+
+/** The queue's limits or the disk are exhausted: `452 4.3.1`. */
+export class QueueFull extends Error {
+  override name = 'QueueFull'
+}
+
+/** The store cannot be reached or written to: `451 4.3.0`. */
+export class QueueUnavailable extends Error {
+  override name = 'QueueUnavailable'
+}
+
+export class LeaseLost extends Error {
+  override name = 'LeaseLost'
+}
+
+export class BodyMissing extends Error {
+  override name = 'BodyMissing'
+}
+
+/** The state of an item at `now`; whether a lease on it is running is the backend's knowledge. */
+export function stateOf(item: QueueItem, options: { now: number; leased: boolean }): ItemState {
+  if (options.leased) return 'leased'
+  if (item.suspended !== null) return 'suspended'
+  return item.nextAttemptAt > options.now ? 'deferred' : 'ready'
+}
