@@ -34,4 +34,4 @@ export function messageIdPartitionDigit(id: string): string {
 export const itemId = (messageId: string, number: number): string => `${messageId}-${number}`
 export const messageIdOf = (id: string): string => id.slice(0, 20)
 export const isMessageId = (text: string): boolean => /^[0-9A-HJKMNP-TV-Z]{20}$/.test(text)
-export const isItemId = (text: string): boolean => /^[0-9A-HJKMNP-TV-Z]{20}-[1-9]\d{0,5}$/.test(text)
+export const isItemId = (text: string): boolean => /^[0-9A-HJKMNP-TV-Z]{20}-[1-9]\d{0,11}$/.test(text)

@@ -3,8 +3,10 @@
  * JSON Schema all come from here. Text in `.describe()` is the reference's comment. Durations are
  * milliseconds and sizes bytes after parsing; a secret stays a reference until `resolveSecrets`.
  */
+import { isIP } from 'node:net'
 import { z } from 'zod'
 import { canonicalDomain, parseAddress } from '../address.ts'
+import { parseAddressSpace } from '../route/address-space.ts'
 import { formatDuration, formatSize, parseDuration, parseSize } from './units.ts'
 
 const minuteMs = 60_000
@@ -12,51 +14,72 @@ const hourMs = 60 * minuteMs
 const dayMs = 24 * hourMs
 const MB = 1024 ** 2
 
-function duration(minMs = 0, maxMs = 90 * dayMs) {
-  return z.string().transform((text, context) => {
-    const ms = parseDuration(text)
-    if (ms !== null && ms >= minMs && ms <= maxMs) return ms
-    context.addIssue({
-      code: 'custom',
-      message: `must be a duration from ${formatDuration(minMs)} to ${formatDuration(maxMs)}, such as 90s, 5m, 4h or 2d; it is ${JSON.stringify(text)}`,
-    })
+/** Which numbers of the parsed configuration are durations or sizes, for those who write them as text again. */
+export const units = z.registry<{ unit: 'duration' | 'size' }>()
+
+/** A text that `parse` turns into a value, or null: then `message` says what would be right. */
+function text<T>(parse: (text: string) => T | null, message: string) {
+  return z.string({ error: message }).transform((value, context) => {
+    const parsed = parse(value)
+    if (parsed !== null) return parsed
+    context.addIssue({ code: 'custom', message })
     return z.NEVER
   })
 }
 
-function size(minBytes = 1, maxBytes = 2 * 1024 * MB) {
-  return z.union([z.string(), z.number()]).transform((value, context) => {
-    const parsed = parseSize(String(value))
-    if (parsed !== null && parsed >= minBytes && parsed <= maxBytes) return parsed
-    context.addIssue({
-      code: 'custom',
-      message: `must be a size from ${formatSize(minBytes)} to ${formatSize(maxBytes)}, such as 256KB or 35MB; it is ${JSON.stringify(value)}`,
-    })
-    return z.NEVER
+function duration(minMs = 0, maxMs = 90 * dayMs) {
+  const message = `must be a duration from ${formatDuration(minMs)} to ${formatDuration(maxMs)}, such as 90s, 5m, 4h or 2d`
+  return text((value) => within(parseDuration(value), minMs, maxMs), message).register(units, {
+    unit: 'duration',
   })
+}
+
+function size(minBytes = 1, maxBytes = 2 * 1024 * MB) {
+  const message = `must be a size from ${formatSize(minBytes)} to ${formatSize(maxBytes)}, such as 256KB or 35MB`
+  return z
+    .union([z.string(), z.number()], { error: message })
+    .transform((value, context) => {
+      const parsed = within(parseSize(String(value)), minBytes, maxBytes)
+      if (parsed !== null) return parsed
+      context.addIssue({ code: 'custom', message })
+      return z.NEVER
+    })
+    .register(units, { unit: 'size' })
+}
+
+function within(value: number | null, min: number, max: number): number | null {
+  return value !== null && value >= min && value <= max ? value : null
 }
 
 const count = (min: number, max: number) => z.int().min(min).max(max)
 const port = count(0, 65535)
 
-const domain = z.string().transform((text, context) => {
-  const name = canonicalDomain(text)
-  if (name !== null) return name
-  context.addIssue({
-    code: 'custom',
-    message: `must be a domain name such as example.com; it is ${JSON.stringify(text)}`,
-  })
-  return z.NEVER
-})
+const domain = text(canonicalDomain, 'must be a domain name such as example.com')
 
-const address = z.string().transform((text, context) => {
-  const parsed = parseAddress(text)
-  if (!('error' in parsed)) return parsed.address
-  context.addIssue({
-    code: 'custom',
-    message: `must be a mail address such as user@example.com; it is ${JSON.stringify(text)}`,
-  })
-  return z.NEVER
+const address = text((value) => {
+  const parsed = parseAddress(value)
+  return 'error' in parsed ? null : parsed.address
+}, 'must be a mail address such as user@example.com')
+
+/** Exchange writes IP addresses in brackets; they are kept without. */
+const smartHost = text((value) => {
+  const host = value.replace(/^\[(?:IPv6:)?(.*)\]$/i, '$1')
+  return isIP(host) ? host : hostName(host)
+}, 'must be a host name or an IP address, without a port')
+
+const certificateName = text(
+  (value) => (isIP(value) ? value : hostName(value)),
+  'must be the host name or IP address that the certificate is made for',
+)
+
+/** Null for what looks like an IP address but is none: no host name ends in digits alone. */
+function hostName(name: string): string | null {
+  return /(^|\.)\d+$/.test(name) ? null : canonicalDomain(name)
+}
+
+const addressSpace = z.string().superRefine((value, context) => {
+  const space = parseAddressSpace(value)
+  if ('error' in space) context.addIssue({ code: 'custom', message: space.error })
 })
 
 const ipAddress = z.union([z.ipv4(), z.ipv6()], { error: 'must be an IP address such as 127.0.0.1 or ::1' })
@@ -144,38 +167,51 @@ const userSchema = z.strictObject({
     .describe('envelope senders the user may use'),
 })
 
+const connectorIdForm =
+  'must be a positive number, or a word of letters, digits, dot, dash and underscore (but not unreachable)'
+
 const connectorId = z
   .union(
     [
       z
         .int()
-        .min(1)
+        .min(1, 'must be 1 or more: 0 is no id, it means "no connector"')
         .max(2 ** 31),
-      z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/),
+      z
+        .string()
+        // Digits alone are the number, so that "7" and 7 are one id and "007" is none.
+        .regex(/^(?=[A-Za-z0-9][A-Za-z0-9._-]{0,63}$)(?:[1-9]\d*|.*[^\d].*)$/, connectorIdForm)
+        // The queue keeps what no connector takes under this word.
+        .refine((id) => id !== 'unreachable', connectorIdForm),
     ],
-    {
-      error: 'must be a positive number, or a word of letters, digits, dot, dash and underscore',
-    },
+    { error: connectorIdForm },
   )
   .transform(String)
 
 export const connectorSchema = z.strictObject({
   id: connectorId.describe('number or word; 0 is not an id, it means "no connector"'),
   name: z.string().min(1).max(64).describe('the last tie-break of routing'),
-  enabled: z.boolean().default(true),
+  enabled: z
+    .boolean()
+    .default(true)
+    .describe('false: routing does not see it, and what is bound to it waits at the client (451 4.3.2)'),
   default: z
     .boolean()
     .default(false)
     .describe('takes what no binding and no address space takes; one connector at most'),
   addressSpaces: z
-    .array(z.string())
+    .array(addressSpace)
     .default([])
-    .describe('["SMTP:*.example.org;10", "*"]; [] is reached by sender bindings only'),
+    .describe(
+      '["SMTP:*.example.org;10", "*"]: domain and cost; *. is with all subdomains; [] is reached by sender bindings only',
+    ),
   smartHosts: z
-    .array(z.string().min(1))
+    .array(smartHost)
     .min(1)
     .describe('IP addresses or names; several: round robin per connection, failover to the next'),
-  port: count(1, 65535).default(25),
+  port: count(1, 65535)
+    .default(25)
+    .describe('of all smart hosts of this connector; providers mostly take 587'),
   tls: z
     .enum(['starttls', 'implicit'])
     .default('starttls')
@@ -183,17 +219,15 @@ export const connectorSchema = z.strictObject({
   smartHostAuthMechanism: z
     .enum(['none', 'basicAuth', 'basicAuthRequireTLS'])
     .default('none')
-    .describe('none | basicAuth | basicAuthRequireTLS'),
-  user: z.string().min(1).nullable().default(null),
+    .describe('none | basicAuth | basicAuthRequireTLS (never without TLS, whatever requireTLS says)'),
+  user: z.string().min(1).nullable().default(null).describe('the user name of AUTH at the smart host'),
   password: secret.nullable().default(null).describe('{ env: NAME } or { file: PATH }'),
   requireTLS: z.boolean().default(false).describe('not a byte of AUTH, MAIL or DATA without TLS'),
   tlsAuthLevel: z
     .enum(['encryptionOnly', 'certificateValidation', 'domainValidation'])
     .default('domainValidation')
     .describe('encryptionOnly | certificateValidation (chain) | domainValidation (chain and name)'),
-  tlsDomain: z
-    .string()
-    .min(1)
+  tlsDomain: certificateName
     .nullable()
     .default(null)
     .describe("the name the certificate must carry; null: the smart host's own (needed for an IP address)"),
@@ -218,7 +252,9 @@ const senderSchema = z.union(
     z.strictObject({
       address,
       connector: z
-        .union([z.literal(0).transform(() => null), connectorId])
+        .union([z.literal([0, '0', null]).transform(() => null), connectorId], {
+          error: 'must be the id of a connector, or 0 for none',
+        })
         .describe('0: no binding, also where the domain has one'),
     }),
     z.strictObject({ domain, connector: connectorId }),
@@ -235,7 +271,12 @@ export const configSchema = z.strictObject({
     .default('./data')
     .describe('embedded store and self-signed certificate; relative to the working directory'),
   log: z
-    .strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') })
+    .strictObject({
+      level: z
+        .enum(['debug', 'info', 'warn', 'error'])
+        .default('info')
+        .describe('debug | info | warn | error'),
+    })
     .prefault({})
     .describe('JSON lines on standard output'),
   listeners: z.array(listenerSchema).min(1).describe('where mail is submitted'),
@@ -259,7 +300,8 @@ export const configSchema = z.strictObject({
           'no connector: reject (550 5.4.4) | hold (kept as unreachable until the configuration changes)',
         ),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('which connector a recipient leaves by: sender binding, address space, default connector'),
   queue: z
     .strictObject({
       store: z
@@ -281,15 +323,23 @@ export const configSchema = z.strictObject({
             .string()
             .min(1)
             .default('redis://127.0.0.1:6379')
-            .describe('redis:// or rediss://; user and password belong into passwordFrom'),
-          mode: z.enum(['single', 'sentinel', 'cluster']).default('single'),
+            .describe('redis:// or rediss://, without user and password'),
+          mode: z
+            .enum(['single', 'sentinel', 'cluster'])
+            .default('single')
+            .describe('single | sentinel | cluster'),
           nodes: z
             .array(z.string().regex(/^\[?[^\s\]]+\]?:\d+$/, 'must be host:port'))
             .default([])
             .describe('sentinels or cluster nodes, host:port'),
           sentinelName: z.string().min(1).default('mymaster').describe("the master's name at the sentinels"),
-          username: z.string().min(1).nullable().default(null),
-          password: secret.nullable().default(null),
+          username: z
+            .string()
+            .min(1)
+            .nullable()
+            .default(null)
+            .describe('of a Redis ACL; null: the default user'),
+          password: secret.nullable().default(null).describe('{ env: NAME } or { file: PATH }'),
           prefix: z
             .string()
             .regex(/^[a-z0-9-]{1,32}$/)
@@ -302,9 +352,11 @@ export const configSchema = z.strictObject({
               'strict: start only where Redis keeps what it confirms (appendonly yes, appendfsync always, noeviction) | relaxed: warn',
             ),
         })
-        .prefault({}),
+        .prefault({})
+        .describe('where store is redis'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('where mail waits'),
   connectors: z.array(connectorSchema).min(1).describe('how mail leaves'),
   senders: z
     .array(senderSchema)
@@ -339,27 +391,35 @@ export const configSchema = z.strictObject({
         .default(null)
         .describe('the From address of DSNs; null: postmaster@hostname'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('when to try again, and when to give up'),
   policy: z
     .strictObject({
-      rules: z.array(z.never({ error: 'rules are not available yet: the list must be empty' })).default([]),
+      rules: z
+        .array(z.never({ error: 'rules are not available yet: the list must be empty' }))
+        .default([])
+        .describe('not available yet'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('what may pass'),
   admin: z
-    .strictObject({ address: ipAddress.default('127.0.0.1'), port: port.default(8080) })
+    .strictObject({
+      address: ipAddress.default('127.0.0.1').describe('the IP address to listen on'),
+      port: port.default(8080).describe('0 takes a free port'),
+    })
     .prefault({})
     .describe('/healthz, /readyz, /metrics and the queue; no login: keep it on loopback'),
   sandbox: z
     .strictObject({
-      address: ipAddress.default('127.0.0.1'),
-      port: port.default(2587),
-      user: z.string().min(1).default('sandbox'),
+      address: ipAddress.default('127.0.0.1').describe('the IP address to listen on'),
+      port: port.default(2587).describe('0 takes a free port'),
+      user: z.string().min(1).default('sandbox').describe('demanded by AUTH'),
       password: z.string().min(1).default('sandbox').describe('not a secret: the sandbox delivers nowhere'),
       keepMessages: count(0, 100_000).default(100).describe('the newest, in memory; 0 only counts them'),
       ledger: z.string().min(1).nullable().default(null).describe('file with one line per message'),
     })
     .nullable()
     .default(null)
-    .describe('the sandbox smart host, run inside the relay'),
+    .describe('the sandbox smart host, run inside the relay; null: none'),
 })
 export type Config = z.infer<typeof configSchema>

@@ -188,6 +188,13 @@ export interface Queue {
 
   claim(options: ClaimOptions): Promise<Claim>
 
+  /**
+   * Leases, oldest deadline first, items whose deadline has passed, whatever their connector and next attempt:
+   * `deadlineOf(item) <= now`, not suspended, not leased. A connector that is down touches no item, yet its mail
+   * must still expire and its senders be told of the delay; so backends keep an index by `deadlineOf`.
+   */
+  overdue(options: { now: number; leaseMs: number; limit: number }): Promise<readonly LeasedItem[]>
+
   /** Prolongs leases of attempts under way. Returns those still held; the others are lost. */
   renew(leases: readonly Lease[], options: { now: number; leaseMs: number }): Promise<readonly Lease[]>
 
@@ -228,6 +235,11 @@ export class LeaseLost extends Error {
 
 export class BodyMissing extends Error {
   override name = 'BodyMissing'
+}
+
+/** When the item needs attention without an attempt: its delay notice or its expiry, whichever comes first. */
+export function deadlineOf(item: QueueItem): number {
+  return item.delayNoticeAt === null ? item.expiresAt : Math.min(item.delayNoticeAt, item.expiresAt)
 }
 
 /** The state of an item at `now`; whether a lease on it is running is the backend's knowledge. */

@@ -1,0 +1,88 @@
+/** `relay connector list | show`: how the connectors of the running relay stand. */
+import type { Command } from 'commander'
+import type { ConnectorView } from '../admin/connector-view.ts'
+import { type AdminClient, AdminError } from './admin-client.ts'
+import { formatInstant, formatInstantFrom } from './for-people.ts'
+import { addAdminOption, withRelay } from './running-relay.ts'
+import { type Column, formatFields, formatTable } from './table.ts'
+
+interface Options {
+  readonly json?: boolean
+}
+
+/** Returns the command, so that those which do not ask the running relay can be added to it. */
+export function registerConnector(program: Command): Command {
+  const connector = program.command('connector').description('the connectors by which mail leaves')
+  addAdminOption(connector.command('list'))
+    .description('list the connectors of the running relay, how they stand and what waits for them')
+    .option('--json', 'one object per connector, one per line')
+    .action((options: Options, command: Command) =>
+      withRelay(command, (relay) => list(relay, options, command)),
+    )
+  addAdminOption(connector.command('show'))
+    .description('show one connector of the running relay')
+    .argument('<id>', 'id of the connector; unreachable: mail that waits for a route')
+    .option('--json', 'as one object')
+    .action((id: string, options: Options, command: Command) =>
+      withRelay(command, (relay) => show(relay, { id, ...options }, command)),
+    )
+  return connector
+}
+
+async function list(relay: AdminClient, options: Options, command: Command): Promise<void> {
+  const { writeOut, getOutHelpWidth } = command.configureOutput()
+  const connectors = await relay.connectors()
+  if (options.json) for (const view of connectors) writeOut!(`${JSON.stringify(view)}\n`)
+  else writeOut!(formatTable(columns, connectors, { width: getOutHelpWidth?.() }))
+}
+
+async function show(
+  relay: AdminClient,
+  options: Options & { readonly id: string },
+  command: Command,
+): Promise<void> {
+  const { writeOut, getOutHelpWidth } = command.configureOutput()
+  const view = (await relay.connectors()).find((connector) => connector.connector === options.id)
+  if (view === undefined) throw new AdminError(`The running relay has no connector ${options.id}`)
+  if (options.json) writeOut!(`${JSON.stringify(view)}\n`)
+  else writeOut!(connectorText(view, { now: Date.now(), width: getOutHelpWidth?.() }))
+}
+
+const columns: Column<ConnectorView>[] = [
+  { title: 'id', value: (view) => view.connector },
+  { title: 'name', value: (view) => view.name ?? '-' },
+  { title: 'state', value: (view) => view.state },
+  { title: 'connections', value: (view) => view.connections },
+  { title: 'ready', value: (view) => view.queue?.ready ?? '?' },
+  { title: 'deferred', value: (view) => view.queue?.deferred ?? '?' },
+  { title: 'leased', value: (view) => view.queue?.leased ?? '?' },
+  { title: 'suspended', value: (view) => view.queue?.suspended ?? '?' },
+  {
+    title: 'next attempt',
+    value: (view) => formatInstant(view.nextAttemptAt) ?? '-',
+  },
+  { title: 'last error', value: (view) => view.lastError ?? '-' },
+]
+
+function connectorText(view: ConnectorView, options: { now: number; width: number | undefined }): string {
+  return formatFields(
+    [
+      ['Connector', view.connector],
+      ['Name', view.name],
+      ['State', view.state],
+      ['Fault', view.fault],
+      ['Last error', view.lastError],
+      ['Next attempt', formatInstantFrom(view.nextAttemptAt, options.now)],
+      ['Connections', view.connections],
+      ['Attempts', `${view.attemptsInFlight} in flight`],
+      ['Queue', queueText(view.queue)],
+    ],
+    options,
+  )
+}
+
+function queueText(queue: ConnectorView['queue']): string {
+  if (queue === null) return 'unknown: the store cannot be read now'
+  const { ready, deferred, leased, suspended } = queue
+  return `${ready} ready, ${deferred} deferred, ${leased} leased, ${suspended} suspended`
+}

@@ -1,0 +1,108 @@
+/**
+ * What the reference shows beside the schema's own words: the values a fresh checkout runs on, and examples of
+ * what it leaves out, as comments. A fresh checkout relays real mail, and none leaves the machine.
+ */
+
+export const introduction = `
+The configuration of the relay, and its reference: every key, what it means, and its default.
+A line that begins with #, without a space, is a setting left out; remove the # to use it.
+
+Check it with:        relay check
+Print it anew with:   relay check --reference      (as JSON Schema: --json-schema)
+
+Durations are 90s, 5m, 4h, 2d. Sizes are 256KB, 35MB, 1GB (powers of 1024), or a number of bytes.
+Secrets are never written here: { env: NAME } takes one from the environment, { file: PATH } from
+a file. Paths are relative to the working directory. REDIS_URL in the environment selects the
+Redis store and its URL.
+`
+
+/** Keys in this tree are written as settings, all others as comments. */
+export const fresh = {
+  hostname: 'relay.example.com',
+  dataDir: './data',
+  log: { level: 'info' },
+  listeners: [{ name: 'exchange', address: '127.0.0.1', port: 2525, tls: 'starttls' }],
+  access: { networks: ['127.0.0.0/8', '::1/128'] },
+  routing: { senderIdentity: 'envelope', unroutable: 'reject' },
+  queue: { store: 'embedded', lease: '1m' },
+  connectors: [
+    {
+      id: 'sandbox',
+      name: 'Sandbox',
+      addressSpaces: ['*'],
+      smartHosts: ['127.0.0.1'],
+      port: 2587,
+      smartHostAuthMechanism: 'basicAuthRequireTLS',
+      user: 'sandbox',
+      password: { file: 'config/sandbox-password' },
+      requireTLS: true,
+      tlsAuthLevel: 'encryptionOnly',
+      limits: { connections: 20, messagesPerConnection: 20 },
+    },
+  ],
+  delivery: {
+    connectionRetry: ['1m', '1m', '1m', '1m', '5m', '5m', '5m', '5m', '5m', '5m', '10m'],
+    messageRetry: ['5m', '5m', '5m', '5m', '5m', '5m', '10m'],
+    expireAfter: '2d',
+    delayNoticeAfter: '4h',
+  },
+  policy: { rules: [] },
+  admin: { address: '127.0.0.1', port: 8080 },
+  sandbox: { address: '127.0.0.1', port: 2587, user: 'sandbox', password: 'sandbox' },
+}
+
+/** By path: what a setting that is left out may look like. Of a list: its first entries, with every key told. */
+export const examples: Readonly<Record<string, unknown>> = {
+  'listeners.certificate': { cert: '/etc/relay/tls.pem', key: '/etc/relay/tls.key' },
+  'access.users': [
+    {
+      name: 'exchange',
+      passwordHash: 'scrypt$16384$8$1$MDEyMzQ1Njc4OWFiY2RlZg==$MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=',
+      senders: ['*@example.com'],
+    },
+  ],
+  'queue.redis': { url: 'redis://127.0.0.1:6379' },
+  'queue.redis.password': { env: 'REDIS_PASSWORD' },
+  'connectors.caFile': '/etc/relay/provider-ca.pem',
+  'connectors.clientCertificate': { cert: '/etc/relay/client.pem', key: '/etc/relay/client.key' },
+  'connectors.tlsDomain': 'smtp-relay.example.com',
+  'connectors.fqdn': 'mail.example.com',
+  'delivery.postmaster': 'postmaster@example.com',
+  'sandbox.ledger': './data/ledger',
+  senders: [
+    { address: 'newsletter@example.com', connector: 29 },
+    { address: 'director@example.com', connector: 0 },
+    { domain: 'example.com', connector: 29 },
+  ],
+}
+
+/** By path: a further entry of a list that has some, as a comment after them. */
+export const furtherEntries: Readonly<Record<string, { readonly note: string; readonly entry: object }>> = {
+  listeners: {
+    note: 'for clients outside the machine, who log in (see access.users)',
+    entry: { name: 'submission', address: '0.0.0.0', port: 587, tls: 'required' },
+  },
+  connectors: {
+    note: 'a provider, for the senders that are bound to it (see senders)',
+    entry: {
+      id: 29,
+      name: 'Newsletter provider',
+      addressSpaces: [],
+      smartHosts: ['smtp-relay.example.com'],
+      port: 587,
+      smartHostAuthMechanism: 'basicAuthRequireTLS',
+      user: 'newsletter@example.com',
+      password: { env: 'NEWSLETTER_PASSWORD' },
+      requireTLS: true,
+      tlsAuthLevel: 'domainValidation',
+    },
+  },
+}
+
+/** By path: what must be said about the value that a fresh checkout has. */
+export const notes: Readonly<Record<string, string>> = {
+  'connectors.password':
+    "The sandbox makes no secret of it; a provider's belongs into the environment or a file outside.",
+  'connectors.tlsAuthLevel':
+    'The sandbox has a self-signed certificate. A real provider deserves domainValidation.',
+}

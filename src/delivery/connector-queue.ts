@@ -1,0 +1,329 @@
+/**
+ * One connector's queue on this node: what is leased and waits, the lanes that carry it, and the state that
+ * says whether the smart hosts may be tried. A lane is one connection and its loop: take an item, send it,
+ * conclude it, take the next; so a connection has at most one message whose fate is open.
+ *
+ * A connection fault touches no item (design §7): what waits is given back to the store, and the connector
+ * is tried again on its own schedule with a single lane. A connection that breaks inside a transaction gets
+ * its message one more connection; if that one breaks too, the message itself may be the cause, and it is
+ * deferred so that it cannot hold up the ones behind it.
+ */
+import { setMaxListeners } from 'node:events'
+import type { Clock } from '../clock.ts'
+import type { Connector } from '../config/connector.ts'
+import type { RecordEvent } from '../observe/events.ts'
+import type { Log } from '../observe/log.ts'
+import type { LeasedItem } from '../queue/queue.ts'
+import { formatReply, type Reply, temporary } from '../reply.ts'
+import type { Attempt, ConnectionFault } from './attempt.ts'
+import { type ConnectorState, connected, failed, initialState, mayConnect } from './connector-state.ts'
+import type { AnsweredAttempt } from './disposition.ts'
+import type { SmartHosts } from './hosts.ts'
+import { openSmartHost, type SmartHostConnection } from './smarthost.ts'
+import type { ConnectorStatus } from './status.ts'
+
+/** A connection without work is kept so long for the next message, then ended. */
+const idleMs = 15_000
+/** After a host refused one connection more, while others were up: how long we keep to the number it took. */
+const ceilingMs = 60_000
+/** How many items may wait per connection: enough that a lane never waits for the store. */
+const waitingPerConnection = 4
+
+export interface ConnectorQueueHost {
+  readonly clock: Clock
+  readonly log: Log
+  readonly record: RecordEvent
+  readonly schedule: readonly number[]
+  readonly random: () => number
+  /** Decides what the attempt means, stores it, reports it. Never rejects. */
+  conclude(leased: LeasedItem, attempt: AnsweredAttempt, hostOffersDsn: boolean): Promise<void>
+  /** Gives items back to the store untouched. Never rejects. */
+  giveBack(leased: readonly LeasedItem[]): Promise<void>
+  /** The bytes to send: from memory, or streamed from the store. */
+  body(leased: LeasedItem): Buffer | AsyncIterable<Buffer>
+  /** False once the lease is lost: then somebody else has the item. */
+  holds(leased: LeasedItem): boolean
+  /** Room has come free, or the state has changed: claim again when it makes sense. */
+  wanting(): void
+}
+
+export class ConnectorQueue {
+  readonly connector: Connector
+  readonly #host: ConnectorQueueHost
+  readonly #smartHosts: SmartHosts
+  #state: ConnectorState = initialState
+  #waiting: LeasedItem[] = []
+  readonly #broken = new WeakSet<LeasedItem>()
+  readonly #lanes = new Set<Promise<void>>()
+  readonly #parked: ((work: LeasedItem | null) => void)[] = []
+  readonly #connections = new Set<SmartHostConnection>()
+  readonly #abort = new AbortController()
+  #inFlight = 0
+  #ceiling = { connections: Number.POSITIVE_INFINITY, until: 0 }
+  #stopping = false
+
+  constructor(connector: Connector, smartHosts: SmartHosts, host: ConnectorQueueHost) {
+    this.connector = connector
+    this.#smartHosts = smartHosts
+    this.#host = host
+    // Each connection that is being opened listens; there are as many as the connector may have.
+    setMaxListeners(0, this.#abort.signal)
+  }
+
+  /** How many more items this queue can use now; 0 while its hosts may not be tried. */
+  get wants(): number {
+    if (this.#stopping) return 0
+    const permission = mayConnect(this.#state, this.#host.clock.now())
+    if (permission === 'no') return 0
+    if (permission === 'probe') return this.#lanes.size + this.#waiting.length === 0 ? 1 : 0
+    return Math.max(0, this.#limit() * waitingPerConnection - this.#waiting.length)
+  }
+
+  /** When a queue that wants nothing because of its state may try again; null where nothing is in its way. */
+  get blockedUntil(): number | null {
+    return this.#state.kind === 'ready' ? null : this.#state.nextAttemptAt
+  }
+
+  /** Whether a message just accepted may wait here, in memory, for a lane. */
+  get takesDirect(): boolean {
+    return this.#state.kind === 'ready' && !this.#stopping
+  }
+
+  get status(): ConnectorStatus {
+    const state = this.#state
+    return {
+      connector: this.connector.id,
+      name: this.connector.name,
+      state: state.kind,
+      fault: state.kind === 'ready' ? null : state.fault,
+      lastError: state.kind === 'ready' ? null : `${state.host}: ${formatReply(state.reply)}`,
+      nextAttemptAt: state.kind === 'ready' ? null : state.nextAttemptAt,
+      connections: this.#connections.size,
+      attemptsInFlight: this.#inFlight,
+    }
+  }
+
+  /** Takes over leased items; each is concluded or given back. */
+  push(leased: readonly LeasedItem[]): void {
+    for (const item of leased) {
+      const parked = this.#parked.pop()
+      if (parked) parked(item)
+      else {
+        this.#waiting.push(item)
+        this.#openLane()
+      }
+    }
+  }
+
+  /** Finishes what is in flight until the deadline, gives back what waits. */
+  async stop(deadlineMs: number): Promise<void> {
+    this.#stopping = true
+    await this.#giveBackWaiting()
+    for (const parked of this.#parked.splice(0)) parked(null)
+    const timer = setTimeout(() => {
+      this.#abort.abort()
+      for (const connection of this.#connections) connection.close()
+    }, deadlineMs)
+    await Promise.all(this.#lanes)
+    clearTimeout(timer)
+    await this.#giveBackWaiting()
+  }
+
+  #limit(): number {
+    const ceiling =
+      this.#ceiling.until > this.#host.clock.now()
+        ? this.#ceiling.connections
+        : this.connector.limits.connections
+    return Math.min(ceiling, this.connector.limits.connections)
+  }
+
+  #openLane(): void {
+    const permission = mayConnect(this.#state, this.#host.clock.now())
+    const limit = permission === 'freely' ? this.#limit() : permission === 'probe' ? 1 : 0
+    if (this.#lanes.size >= limit) return
+    const lane = this.#runLane().catch((error: unknown) => {
+      this.#host.log.error({ err: error, connector: this.connector.id }, 'a delivery lane failed')
+    })
+    this.#lanes.add(lane)
+    void lane.then(() => {
+      this.#lanes.delete(lane)
+      if (this.#waiting.length > 0 && !this.#stopping) this.#resume()
+      this.#host.wanting()
+    })
+  }
+
+  /** What still waits when a lane ended: an idle or a new lane takes it, or nobody may and it goes back. */
+  #resume(): void {
+    while (this.#parked.length > 0 && this.#waiting.length > 0) this.#parked.pop()!(this.#waiting.shift()!)
+    if (this.#waiting.length === 0) return
+    this.#openLane()
+    if (this.#lanes.size === 0) void this.#giveBackWaiting()
+  }
+
+  async #runLane(): Promise<void> {
+    let connection: SmartHostConnection | null = null
+    try {
+      for (let work = await this.#next(null); work !== null; work = await this.#next(connection)) {
+        if (connection !== null && !this.#reusable(connection)) connection = await this.#end(connection)
+        connection ??= await this.#connect()
+        if (connection === null) {
+          this.#waiting.unshift(work)
+          return
+        }
+        await this.#carry(work, connection)
+      }
+    } finally {
+      if (connection !== null) await this.#end(connection)
+    }
+  }
+
+  #reusable(connection: SmartHostConnection): boolean {
+    return connection.usable && connection.messages < this.connector.limits.messagesPerConnection
+  }
+
+  async #end(connection: SmartHostConnection): Promise<null> {
+    this.#connections.delete(connection)
+    if (connection.usable) await connection.quit()
+    else connection.close()
+    return null
+  }
+
+  /** The next item, waiting for one as long as the connection is worth keeping; null ends the lane. */
+  async #next(connection: SmartHostConnection | null): Promise<LeasedItem | null> {
+    let work = this.#waiting.shift()
+    while (work !== undefined && !this.#host.holds(work)) work = this.#waiting.shift()
+    if (work !== undefined) {
+      if (this.#waiting.length < this.connector.limits.connections) this.#host.wanting()
+      return work
+    }
+    this.#host.wanting()
+    if (connection === null || this.#stopping || !this.#reusable(connection)) return null
+    return new Promise((resolve) => {
+      const take = (work: LeasedItem | null) => {
+        clearTimeout(timer)
+        resolve(work)
+      }
+      const timer = setTimeout(() => {
+        this.#parked.splice(this.#parked.indexOf(take), 1)
+        resolve(null)
+      }, idleMs)
+      this.#parked.push(take)
+    })
+  }
+
+  /** A new connection to the first host that gives one, or null: then the state says when to try again. */
+  async #connect(): Promise<SmartHostConnection | null> {
+    let last: ConnectionFailure | null = null
+    const hosts = await this.#smartHosts.order()
+    if ('scope' in hosts) last = hosts as ConnectionFailure
+    else {
+      for (const host of hosts) {
+        const result = await openSmartHost(this.connector, host, {
+          signal: this.#abort.signal,
+          log: this.#host.log,
+        })
+        if (result.ok) {
+          this.#smartHosts.succeeded(host)
+          this.#connections.add(result.connection)
+          this.#becomeReady(result.connection.host)
+          return result.connection
+        }
+        last = result.attempt as ConnectionFailure
+        this.#smartHosts.failed(host)
+        // Wrong credentials are wrong at every host of the connector; trying them all gets accounts locked.
+        if (last.fault === 'auth-refused' || this.#stopping) break
+      }
+    }
+    if (last !== null) this.#connectionFailed(last)
+    return null
+  }
+
+  #becomeReady(host: string): void {
+    if (this.#state.kind === 'ready') return
+    this.#state = connected(this.#state)
+    this.#recordState(null, host, null)
+    this.#host.wanting()
+  }
+
+  #connectionFailed(failure: ConnectionFailure): void {
+    const now = this.#host.clock.now()
+    if (this.#stopping) return
+    if (this.#connections.size > 0 && failure.fault !== 'auth-refused') {
+      // Others are up: the host takes no more of us now, which is no fault of the connector.
+      this.#ceiling = { connections: this.#connections.size, until: now + ceilingMs }
+      return
+    }
+    const state = failed(this.#state, {
+      fault: failure.fault,
+      reply: failure.reply,
+      host: failure.host,
+      now,
+      schedule: this.#host.schedule,
+      jitter: this.#host.random(),
+    })
+    if (state === this.#state) return
+    this.#state = state
+    this.#recordState(failure.fault, failure.host, failure.reply)
+  }
+
+  #recordState(fault: ConnectionFault | null, host: string | null, reply: Reply | null): void {
+    this.#host.record({
+      event: 'connector',
+      connector: this.connector.id,
+      state: this.#state.kind,
+      fault,
+      host,
+      reply,
+      nextAttemptAt: this.blockedUntil,
+    })
+  }
+
+  async #carry(work: LeasedItem, connection: SmartHostConnection): Promise<void> {
+    this.#inFlight++
+    try {
+      const { item } = work
+      const attempt = await connection.send(
+        {
+          sender: item.sender,
+          recipients: item.recipients.filter((recipient) => recipient.state === 'pending'),
+          sizeBytes: item.sizeBytes,
+          eightBit: item.eightBit,
+        },
+        this.#host.body(work),
+      )
+      if (attempt.scope !== 'connection') await this.#host.conclude(work, attempt, connection.offersDsn)
+      else await this.#broke(work, attempt, connection.offersDsn)
+    } finally {
+      this.#inFlight--
+    }
+  }
+
+  async #broke(work: LeasedItem, attempt: ConnectionFailure, offersDsn: boolean): Promise<void> {
+    if (this.#stopping) return this.#host.giveBack([work])
+    if (attempt.fault === 'auth-refused') {
+      // Some hosts ask for a login only at MAIL (530): the credentials' fault again, and no message's.
+      this.#connectionFailed(attempt)
+      return this.#host.giveBack([work])
+    }
+    if (!this.#broken.has(work)) {
+      this.#broken.add(work)
+      this.#waiting.unshift(work)
+      return
+    }
+    const reply = attempt.reply.code < 500 ? attempt.reply : temporary('4.2', attempt.reply.text)
+    const { host } = attempt
+    await this.#host.conclude(
+      work,
+      { scope: 'message', host, reply, refused: new Map(), uncertain: false },
+      offersDsn,
+    )
+  }
+
+  async #giveBackWaiting(): Promise<void> {
+    const items = this.#waiting
+    this.#waiting = []
+    if (items.length > 0) await this.#host.giveBack(items)
+  }
+}
+
+type ConnectionFailure = Extract<Attempt, { scope: 'connection' }>

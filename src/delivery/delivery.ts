@@ -1,0 +1,421 @@
+/**
+ * Delivery: claims what is due, lets each connector's queue carry it, and concludes every attempt in one
+ * atomic step of the store. What waits in memory is bounded by `memory`; the rest stays in the store.
+ *
+ * A message just accepted goes out from the bytes still at hand (`reserve`, `deliver`) unless older mail of
+ * its connector is waiting in the store: then it queues up behind it.
+ */
+import type { Clock } from '../clock.ts'
+import type { Connector } from '../config/connector.ts'
+import type { Config } from '../config/schema.ts'
+import type { RecordEvent } from '../observe/events.ts'
+import type { Log } from '../observe/log.ts'
+import { type Lease, type LeasedItem, LeaseLost, type Queue, type QueueItem } from '../queue/queue.ts'
+import { ConnectorQueue, type ConnectorQueueHost } from './connector-queue.ts'
+import { type AnsweredAttempt, type Disposition, dispose, expire } from './disposition.ts'
+import type { DsnWriter } from './dsn-writer.ts'
+import { SmartHosts } from './hosts.ts'
+import { type Placement, reroute } from './reroute.ts'
+import { systemResolver } from './resolve.ts'
+import type { ConnectorStatus } from './status.ts'
+
+/** Other nodes' mail shows up in a shared store without a word to us: so often we look. */
+const pollMs = 500
+/** How often we look for mail that needs attention without an attempt: expiry, delay notices, connectors that are gone. */
+const attentionMs = 5_000
+const overdueBatch = 100
+const orphanBatch = 100
+/** What an item in hand weighs beside its body. */
+const itemBytes = 2048
+/** What a claimed body is taken to weigh before it is known: the most that comes with a claim. */
+const claimedBodyBytes = 64 * 1024
+
+export interface DeliveryOptions {
+  readonly queue: Queue
+  readonly connectors: readonly Connector[]
+  readonly delivery: Config['delivery']
+  readonly leaseMs: number
+  readonly dsnWriter: DsnWriter
+  /** Where an item's recipients would go today; asked for mail whose connector is gone. */
+  readonly place: (item: QueueItem, recipient: string) => Placement
+  readonly clock: Clock
+  readonly log: Log
+  readonly record: RecordEvent
+  readonly random: () => number
+}
+
+export class Delivery {
+  readonly #options: DeliveryOptions
+  readonly #queues = new Map<string, ConnectorQueue>()
+  readonly #held = new Map<string, { leased: LeasedItem; lease: Lease; bytes: number }>()
+  /** Connectors for which the store holds more that is due than we took. */
+  readonly #backlog = new Set<string>()
+  #heldBytes = 0
+  #reservedBytes = 0
+  #wake: (() => void) | null = null
+  #woken = false
+  #stopping = false
+  #claiming: Promise<void> = Promise.resolve()
+  readonly #timers: NodeJS.Timeout[] = []
+  readonly #background = new Map<string, Promise<void>>()
+
+  constructor(options: DeliveryOptions) {
+    this.#options = options
+    const host: ConnectorQueueHost = {
+      clock: options.clock,
+      log: options.log,
+      record: options.record,
+      schedule: options.delivery.connectionRetry,
+      random: options.random,
+      conclude: (leased, attempt, hostOffersDsn) => this.#conclude(leased, attempt, hostOffersDsn),
+      giveBack: (leased) => this.#giveBack(leased),
+      body: (leased) => leased.body ?? options.queue.body(leased.item.messageId),
+      holds: (leased) => this.#held.get(leased.item.id)?.leased === leased,
+      wanting: () => this.#nudge(),
+    }
+    for (const connector of options.connectors) {
+      if (!connector.enabled) continue
+      const smartHosts = new SmartHosts(connector, { resolver: systemResolver, clock: options.clock })
+      this.#queues.set(connector.id, new ConnectorQueue(connector, smartHosts, host))
+    }
+  }
+
+  start(): void {
+    this.#claiming = this.#claimLoop()
+    this.#inBackground('renew leases', Math.max(1000, this.#options.leaseMs / 3), () => this.#renew())
+    this.#inBackground('attend to overdue mail', attentionMs, () => this.#concludeOverdue())
+    let first = true
+    this.#inBackground('route orphaned mail again', attentionMs, async () => {
+      await (first ? this.#resubmitOrphans() : this.#rerouteOrphans())
+      first = false
+    })
+  }
+
+  /**
+   * Whether a message of `sizeBytes` for this connector may be put under a lease and delivered at once. A
+   * reservation is used up by `deliver`, or returned with `unreserve`.
+   */
+  reserve(connector: string, sizeBytes: number): boolean {
+    if (this.#stopping || this.#backlog.has(connector)) return false
+    if (!this.#queues.get(connector)?.takesDirect) return false
+    if (this.#heldBytes + this.#reservedBytes + sizeBytes + itemBytes > this.#options.delivery.memory)
+      return false
+    this.#reservedBytes += sizeBytes
+    return true
+  }
+
+  unreserve(sizeBytes: number): void {
+    this.#reservedBytes -= sizeBytes
+  }
+
+  /** Delivers an item that `put` leased to us. `sizeBytes` is what was reserved. */
+  deliver(leased: LeasedItem, sizeBytes: number): void {
+    this.#reservedBytes -= sizeBytes
+    this.#hold(leased)
+    const queue = this.#queues.get(leased.item.connector)
+    if (queue && !this.#stopping) queue.push([leased])
+    else void this.#giveBack([leased])
+  }
+
+  /** Something became due in the store. */
+  wake(connector: string): void {
+    this.#backlog.add(connector)
+    this.#nudge()
+  }
+
+  get heldBytes(): number {
+    return this.#heldBytes
+  }
+
+  status(): readonly ConnectorStatus[] {
+    return [...this.#queues.values()].map((queue) => queue.status)
+  }
+
+  /** Claims no more, finishes what is in flight until the deadline, gives the rest back. */
+  async stop(deadlineMs: number): Promise<void> {
+    this.#stopping = true
+    for (const timer of this.#timers) clearInterval(timer)
+    this.#nudge()
+    await this.#claiming
+    await Promise.all([...this.#queues.values()].map((queue) => queue.stop(deadlineMs)))
+    await Promise.all(this.#background.values())
+  }
+
+  /** Runs a duty now and then, never twice at a time; one that fails is logged and tried again at its next turn. */
+  #inBackground(duty: string, everyMs: number, run: () => Promise<void>): void {
+    const turn = () => {
+      if (this.#background.has(duty) || this.#stopping) return
+      const running = run()
+        .catch((error: unknown) => this.#options.log.error({ err: error, duty }, 'a background duty failed'))
+        .then(() => {
+          this.#background.delete(duty)
+        })
+      this.#background.set(duty, running)
+    }
+    turn()
+    this.#timers.push(setInterval(turn, everyMs))
+  }
+
+  // Claiming
+
+  async #claimLoop(): Promise<void> {
+    while (!this.#stopping) {
+      this.#woken = false
+      let sleepMs = pollMs
+      try {
+        sleepMs = await this.#claim()
+      } catch (error) {
+        this.#options.log.error({ err: error }, 'cannot claim from the queue')
+      }
+      await this.#sleep(sleepMs)
+    }
+  }
+
+  /** Claims once for all queues that want mail; returns how long there is nothing to do. */
+  async #claim(): Promise<number> {
+    const { queue, clock, leaseMs } = this.#options
+    const connectors = this.#wanting()
+    if (connectors.length === 0) return this.#untilUnblocked()
+    const now = clock.now()
+    const claim = await queue.claim({ now, leaseMs, connectors })
+    const taken = new Map<string, LeasedItem[]>()
+    for (const leased of claim.leased) {
+      this.#hold(leased)
+      const list = taken.get(leased.item.connector)
+      if (list) list.push(leased)
+      else taken.set(leased.item.connector, [leased])
+    }
+    let sleepMs = this.#untilUnblocked()
+    for (const { connector } of connectors) {
+      const dueAt = claim.nextDueAt.get(connector)
+      if (dueAt !== undefined && dueAt <= now) this.#backlog.add(connector)
+      else this.#backlog.delete(connector)
+      if (dueAt !== undefined && dueAt > now) sleepMs = Math.min(sleepMs, dueAt - now)
+    }
+    for (const [connector, leased] of taken) this.#queues.get(connector)!.push(leased)
+    return sleepMs
+  }
+
+  #wanting(): { connector: string; limit: number }[] {
+    const free = this.#options.delivery.memory - this.#heldBytes - this.#reservedBytes
+    let room = Math.max(0, Math.floor(free / claimedBodyBytes))
+    // With nothing in hand something must be claimable, however small the memory setting is.
+    if (this.#held.size === 0) room = Math.max(room, 1)
+    const wanting: { connector: string; limit: number }[] = []
+    for (const [connector, queue] of this.#queues) {
+      const limit = Math.min(queue.wants, room)
+      if (limit > 0) wanting.push({ connector, limit })
+    }
+    return wanting
+  }
+
+  #untilUnblocked(): number {
+    const now = this.#options.clock.now()
+    let sleepMs = pollMs
+    for (const queue of this.#queues.values()) {
+      const until = queue.blockedUntil
+      if (until !== null && until > now) sleepMs = Math.min(sleepMs, until - now)
+    }
+    return sleepMs
+  }
+
+  #sleep(sleepMs: number): Promise<void> {
+    if (this.#woken || this.#stopping) return Promise.resolve()
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer)
+        this.#wake = null
+        resolve()
+      }
+      const timer = setTimeout(done, sleepMs)
+      this.#wake = done
+    })
+  }
+
+  /** Room came free: worth a claim only where the store is known to hold more, or time has brought it. */
+  #nudge(): void {
+    if (this.#backlog.size === 0 && !this.#stopping) return
+    this.#woken = true
+    this.#wake?.()
+  }
+
+  // Concluding
+
+  /** What the attempt means, stored in one step, then reported. */
+  async #conclude(leased: LeasedItem, attempt: AnsweredAttempt, hostOffersDsn: boolean): Promise<void> {
+    const { clock, delivery, random } = this.#options
+    const disposition = dispose(leased.item, attempt, {
+      now: clock.now(),
+      schedule: delivery.messageRetry,
+      jitter: random(),
+      hostOffersDsn,
+    })
+    await this.#settle(leased, disposition)
+  }
+
+  async #settle(leased: LeasedItem, disposition: Disposition): Promise<void> {
+    const { queue, dsnWriter, record, clock, log } = this.#options
+    const { item } = leased
+    try {
+      const dsn =
+        disposition.report === null ? null : await dsnWriter.write(item, disposition.report, leased.body)
+      const message = dsn?.message ?? null
+      await queue.settle(
+        this.#lease(leased),
+        { items: disposition.items, dsn: message },
+        { now: clock.now() },
+      )
+      for (const event of disposition.events(message?.id ?? null)) record(event)
+      if (dsn !== null) {
+        record(dsn.event)
+        if (message !== null) this.wake(message.items[0]!.connector)
+      }
+    } catch (error) {
+      if (error instanceof LeaseLost) {
+        record({ event: 'lease-lost', itemId: item.id, messageId: item.messageId, connector: item.connector })
+      } else {
+        // The lease runs out by itself and the item is tried again: nothing is lost by giving up here.
+        log.error({ err: error, itemId: item.id }, 'cannot conclude an attempt')
+      }
+    } finally {
+      this.#release(leased)
+    }
+  }
+
+  async #giveBack(leased: readonly LeasedItem[]): Promise<void> {
+    const { queue, clock, log } = this.#options
+    await Promise.all(
+      leased.map(async (one) => {
+        try {
+          await queue.settle(this.#lease(one), { items: [one.item], dsn: null }, { now: clock.now() })
+        } catch (error) {
+          if (!(error instanceof LeaseLost))
+            log.error({ err: error, itemId: one.item.id }, 'cannot give an item back')
+        } finally {
+          this.#backlog.add(one.item.connector)
+          this.#release(one)
+        }
+      }),
+    )
+  }
+
+  // Leases
+
+  #hold(leased: LeasedItem): void {
+    const bytes = itemBytes + (leased.body?.length ?? 0)
+    this.#heldBytes += bytes
+    this.#held.set(leased.item.id, { leased, lease: leased.lease, bytes })
+  }
+
+  #lease(leased: LeasedItem): Lease {
+    return this.#held.get(leased.item.id)?.lease ?? leased.lease
+  }
+
+  #release(leased: LeasedItem): void {
+    const held = this.#held.get(leased.item.id)
+    if (held === undefined || held.leased !== leased) return
+    this.#held.delete(leased.item.id)
+    this.#heldBytes -= held.bytes
+  }
+
+  async #renew(): Promise<void> {
+    const { queue, clock, leaseMs } = this.#options
+    const leases = [...this.#held.values()].map((held) => held.lease)
+    if (leases.length === 0) return
+    const renewed = new Map<string, Lease>()
+    for (const lease of await queue.renew(leases, { now: clock.now(), leaseMs }))
+      renewed.set(lease.itemId, lease)
+    for (const { itemId, token } of leases) {
+      const held = this.#held.get(itemId)
+      if (held?.lease.token !== token) continue
+      const lease = renewed.get(itemId)
+      // What is lost and still waits must not be sent: someone else has it. An attempt under way learns it at settle.
+      if (lease === undefined) this.#release(held.leased)
+      else held.lease = lease
+    }
+  }
+
+  // Mail that needs attention without an attempt
+
+  async #concludeOverdue(): Promise<void> {
+    const { queue, clock, leaseMs } = this.#options
+    while (!this.#stopping) {
+      const now = clock.now()
+      const overdue = await queue.overdue({ now, leaseMs, limit: overdueBatch })
+      for (const leased of overdue) this.#hold(leased)
+      await Promise.all(
+        overdue.map((leased) =>
+          this.#settle(leased, expire(leased.item, { now, reason: this.#reason(leased.item) })),
+        ),
+      )
+      if (overdue.length < overdueBatch) return
+    }
+  }
+
+  /** Why an item waits that was never refused itself: its connector's last error. */
+  #reason(item: QueueItem): string | null {
+    return item.lastError ?? this.#queues.get(item.connector)?.status.lastError ?? null
+  }
+
+  // Mail whose connector is gone
+
+  /**
+   * Exchange resubmits the mail of a connector that was removed or disabled to routing, and that of the
+   * Unreachable queue when the configuration changes. For us both is a start: all of it is made due.
+   */
+  async #resubmitOrphans(): Promise<void> {
+    const { queue, clock } = this.#options
+    for (const connector of await this.#orphans()) {
+      for (let after: string | null = null; !this.#stopping; ) {
+        const page = await queue.list({ connector }, { now: clock.now(), limit: 500, after })
+        for (const { item, state } of page.items) {
+          if (state === 'deferred') await queue.change(item.id, { kind: 'retry' }, { now: clock.now() })
+        }
+        after = page.next
+        if (after === null) break
+      }
+    }
+    await this.#rerouteOrphans()
+  }
+
+  /** Routes again what is due of connectors that no longer carry mail. */
+  async #rerouteOrphans(): Promise<void> {
+    const { queue, clock, leaseMs } = this.#options
+    const connectors = (await this.#orphans()).map((connector) => ({ connector, limit: orphanBatch }))
+    if (connectors.length === 0) return
+    for (let taken = 1; taken > 0 && !this.#stopping; ) {
+      const claim = await queue.claim({ now: clock.now(), leaseMs, connectors })
+      taken = claim.leased.length
+      for (const leased of claim.leased) this.#hold(leased)
+      await Promise.all(claim.leased.map((leased) => this.#reroute(leased)))
+    }
+  }
+
+  async #orphans(): Promise<string[]> {
+    const { connectors } = await this.#options.queue.totals({ now: this.#options.clock.now() })
+    return [...connectors.keys()].filter((connector) => !this.#queues.has(connector))
+  }
+
+  async #reroute(leased: LeasedItem): Promise<void> {
+    const { queue, clock, place, record } = this.#options
+    const now = clock.now()
+    const items = reroute(leased.item, { place: (recipient) => place(leased.item, recipient), now })
+    try {
+      await queue.settle(this.#lease(leased), { items, dsn: null }, { now })
+    } finally {
+      this.#release(leased)
+    }
+    for (const item of items) {
+      if (item.connector === leased.item.connector) continue
+      const reason = `connector ${leased.item.connector} does not carry it any more`
+      record({
+        event: 'rerouted',
+        itemId: item.id,
+        messageId: item.messageId,
+        connector: item.connector,
+        reason,
+      })
+      this.wake(item.connector)
+    }
+  }
+}

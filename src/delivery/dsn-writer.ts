@@ -1,0 +1,126 @@
+/**
+ * Makes a report into a queued message: reads back what the DSN returns of the original, composes it, routes
+ * its recipient as any other mail, with the null reverse-path. What it returns is stored in the same step
+ * that concludes the item it reports on.
+ */
+import type { Clock } from '../clock.ts'
+import type { Config } from '../config/schema.ts'
+import { itemId, siblingMessageId } from '../message-id.ts'
+import type { MailEvent } from '../observe/events.ts'
+import { BodyMissing, type NewMessage, type Queue, type QueueItem } from '../queue/queue.ts'
+import type { Report } from './disposition.ts'
+import { composeDsn, type Dsn, returnsContent } from './dsn.ts'
+import type { Placement } from './reroute.ts'
+
+/** A header ends within this, or is returned in part. */
+const headerBytes = 256 * 1024
+
+export interface DsnWriterOptions {
+  readonly queue: Queue
+  readonly hostname: string
+  readonly delivery: Config['delivery']
+  readonly clock: Clock
+  /** Where a message of ours, from the null reverse-path, goes. */
+  readonly place: (recipient: string, sizeBytes: number) => Placement
+}
+
+export type WrittenDsn =
+  | { readonly message: NewMessage; readonly event: MailEvent }
+  /** Nowhere to send it, and nothing to keep: the event says so. */
+  | { readonly message: null; readonly event: MailEvent }
+
+export class DsnWriter {
+  readonly #options: DsnWriterOptions
+
+  constructor(options: DsnWriterOptions) {
+    this.#options = options
+  }
+
+  /** `body` is the original where it is still in memory; else it is read from the store. */
+  async write(item: QueueItem, report: Report, body: Buffer | null): Promise<WrittenDsn> {
+    const { hostname, delivery, clock, place } = this.#options
+    const now = clock.now()
+    const dsnId = siblingMessageId(now, item.messageId)
+    const original = body ?? (await this.#read(item, report))
+    const split = original === null ? null : splitMessage(original)
+    const dsn = composeDsn(report, {
+      hostname,
+      postmaster: delivery.postmaster ?? `postmaster@${hostname}`,
+      now,
+      dsnId,
+      originalHeader: split?.header ?? null,
+      originalBody: split !== null && original!.length === item.sizeBytes ? split.body : null,
+    })
+    const to = report.sender.from
+    const placement = place(to, dsn.bytes.length)
+    if (placement.kind === 'unreachable') {
+      return { message: null, event: { event: 'dsn-unroutable', about: item.id, to, reply: placement.reply } }
+    }
+    const message = this.#message(dsn, { dsnId, connector: placement.connector, now })
+    return {
+      message,
+      event: {
+        event: 'dsn',
+        messageId: dsnId,
+        about: item.id,
+        kind: report.kind,
+        to,
+        connector: placement.connector,
+      },
+    }
+  }
+
+  #message(dsn: Dsn, options: { dsnId: string; connector: string; now: number }): NewMessage {
+    const { dsnId, connector, now } = options
+    const { to, ...sender } = dsn.envelope
+    const item: QueueItem = {
+      id: itemId(dsnId, 1),
+      messageId: dsnId,
+      connector,
+      sender,
+      recipients: to.map((recipient) => ({
+        ...recipient,
+        state: 'pending',
+        lastReply: null,
+        lastHost: null,
+      })),
+      client: { address: null, listener: null, user: null },
+      internetMessageId: dsn.internetMessageId,
+      eightBit: dsn.eightBit,
+      sizeBytes: dsn.bytes.length,
+      receivedAt: now,
+      expiresAt: now + this.#options.delivery.expireAfter,
+      delayNoticeAt: null,
+      attempts: 0,
+      nextAttemptAt: now,
+      suspended: null,
+      lastError: null,
+    }
+    return { id: dsnId, body: { kind: 'inline', bytes: dsn.bytes }, items: [item] }
+  }
+
+  /** The original, whole where the report returns it whole, else as much as holds its header; null where it is gone. */
+  async #read(item: QueueItem, report: Report): Promise<Buffer | null> {
+    const limit = returnsContent(report, item.sizeBytes) ? item.sizeBytes : headerBytes
+    const chunks: Buffer[] = []
+    let bytes = 0
+    try {
+      for await (const chunk of this.#options.queue.body(item.messageId)) {
+        chunks.push(chunk)
+        bytes += chunk.length
+        if (bytes >= limit) break
+      }
+    } catch (error) {
+      if (!(error instanceof BodyMissing)) throw error
+      return null
+    }
+    return Buffer.concat(chunks)
+  }
+}
+
+function splitMessage(message: Buffer): { header: Buffer; body: Buffer } {
+  const end = message.indexOf('\r\n\r\n')
+  return end < 0
+    ? { header: message, body: Buffer.alloc(0) }
+    : { header: message.subarray(0, end + 2), body: message.subarray(end + 4) }
+}

@@ -1,0 +1,49 @@
+#!/usr/bin/env node
+/**
+ * The command `relay`. Exit codes: 0 done, 1 a refusal or failure, 2 wrong usage.
+ */
+import { Command, CommanderError } from 'commander'
+import { registerCheck } from './cli/check.ts'
+import { registerConnector } from './cli/connector.ts'
+import { registerExplain } from './cli/explain.ts'
+import { registerLoad } from './cli/load.ts'
+import { registerPassword } from './cli/password.ts'
+import { registerQueue } from './cli/queue.ts'
+import { registerSandbox } from './cli/sandbox.ts'
+import { registerStart } from './cli/start.ts'
+
+const program = new Command('relay')
+  .description('a durable smart-host relay for outbound mail')
+  .option('--config <file>', 'the configuration (default: RELAY_CONFIG, else config/relay.yaml)')
+  .exitOverride()
+  .showHelpAfterError('(relay --help shows the commands and options)')
+
+for (const register of [
+  registerStart,
+  registerCheck,
+  registerExplain,
+  registerConnector,
+  registerQueue,
+  registerSandbox,
+  registerLoad,
+  registerPassword,
+]) {
+  register(program)
+}
+// exitOverride is not inherited by commands that were there before it, nor by their own commands.
+for (const command of program.commands) overrideExit(command)
+
+function overrideExit(command: Command): void {
+  command.exitOverride()
+  for (const child of command.commands) overrideExit(child)
+}
+
+program.parseAsync().catch((error: unknown) => {
+  if (error instanceof CommanderError) {
+    // Help and version are no mistakes; everything else that commander refuses is wrong usage.
+    process.exitCode = error.exitCode === 0 ? 0 : 2
+    return
+  }
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 1
+})

@@ -1,0 +1,112 @@
+/**
+ * What one commit of the embedded queue writes, on behalf of all the calls that share it. A plan reads the
+ * state before the commit and remembers what the calls before it in the same plan have changed of that.
+ */
+import { messageIdOf } from '../message-id.ts'
+import { chunkCount, chunksOf, type EncodedItem, indexWrites } from './embedded-layout.ts'
+import type { EmbeddedStore, Write } from './embedded-store.ts'
+import type { FullPlace, Hold } from './leases.ts'
+
+/** A new message ready to be written. */
+export interface Parcel {
+  readonly messageId: string
+  readonly items: readonly EncodedItem[]
+  readonly bodyBytes: number
+  /** The end of the body, from chunk number `chunksStored` on. */
+  readonly rest: Buffer
+  readonly chunksStored: number
+}
+
+export class Plan {
+  readonly writes: Write[] = []
+  /** Where items leave the queue and enter it: an item that moves does both. */
+  readonly left: FullPlace[] = []
+  readonly entered: FullPlace[] = []
+  /** By how much the commit changes the bytes of all bodies. */
+  bytes = 0
+  readonly #store: EmbeddedStore
+  readonly #arriving = new Set<string>()
+  /** How many items need a body, where this plan changes that. */
+  readonly #sharers = new Map<string, number>()
+
+  constructor(store: EmbeddedStore) {
+    this.#store = store
+  }
+
+  /** Throws where an item of these ids is there already: ids are never used twice. */
+  refuseExisting(items: readonly EncodedItem[]): void {
+    for (const { place } of items)
+      if (this.#arriving.has(place.id) || this.#store.has(this.#store.items, place.id))
+        throw new TypeError(`Cannot queue item ${place.id}: it is queued already`)
+  }
+
+  add(parcel: Parcel): void {
+    for (const item of parcel.items) this.#insert(item)
+    this.#share(parcel.messageId, { before: 1, after: parcel.items.length })
+    for (const [n, chunk] of chunksOf(parcel.rest, parcel.chunksStored))
+      this.writes.push([this.#store.bodies, [parcel.messageId, n], chunk])
+    if (parcel.chunksStored > 0) this.writes.push([this.#store.staged, parcel.messageId, null])
+    this.bytes += parcel.bodyBytes
+  }
+
+  /** Replaces a held item by what it becomes, and removes the body with the last item that needs it. */
+  replace(hold: Hold, becomes: readonly EncodedItem[]): void {
+    const itself = becomes.find(({ place }) => place.id === hold.place.id)
+    if (itself === undefined) this.writes.push([this.#store.items, hold.place.id, null])
+    this.#leave(hold.place)
+    for (const item of becomes) this.#insert(item)
+
+    const messageId = messageIdOf(hold.place.id)
+    const before = this.#sharersOf(messageId)
+    this.#share(messageId, { before, after: before - 1 + becomes.length })
+    if (before === 1 && becomes.length === 0) this.#removeBody(messageId, hold.bodyBytes)
+  }
+
+  /** Takes what is no record out of the queue and keeps its bytes. Its body stays, for whoever repairs it. */
+  setAside(id: string, place: FullPlace | null): void {
+    const { corrupt, items } = this.#store
+    const bytes = this.#store.getBytes(items, id)
+    if (bytes !== undefined) this.writes.push([corrupt, id, bytes], [items, id, null])
+    else if (!this.#store.has(corrupt, id)) this.writes.push([corrupt, id, Buffer.alloc(0)])
+    if (place !== null) this.#leave(place)
+  }
+
+  /** A chunk of a body whose message is not put yet. */
+  stage(messageId: string, chunk: { number: number; bytes: Buffer }): void {
+    if (chunk.number === 0) this.writes.push([this.#store.staged, messageId, Buffer.alloc(0)])
+    this.writes.push([this.#store.bodies, [messageId, chunk.number], chunk.bytes])
+  }
+
+  unstage(messageId: string, chunks: number): void {
+    this.writes.push([this.#store.staged, messageId, null])
+    for (let n = 0; n < chunks; n++) this.writes.push([this.#store.bodies, [messageId, n], null])
+  }
+
+  #leave(place: FullPlace): void {
+    this.left.push(place)
+    this.writes.push(...indexWrites(this.#store, place, false))
+  }
+
+  #insert({ place, record }: EncodedItem): void {
+    this.#arriving.add(place.id)
+    this.entered.push(place)
+    this.writes.push([this.#store.items, place.id, record], ...indexWrites(this.#store, place, true))
+  }
+
+  #sharersOf(messageId: string): number {
+    return this.#sharers.get(messageId) ?? Number(this.#store.get(this.#store.shared, messageId) ?? 1)
+  }
+
+  #share(messageId: string, count: { before: number; after: number }): void {
+    if (count.before === count.after) return
+    this.#sharers.set(messageId, count.after)
+    if (count.after > 1) this.writes.push([this.#store.shared, messageId, String(count.after)])
+    else if (count.before > 1) this.writes.push([this.#store.shared, messageId, null])
+  }
+
+  #removeBody(messageId: string, bodyBytes: number): void {
+    for (let n = 0; n < chunkCount(bodyBytes); n++)
+      this.writes.push([this.#store.bodies, [messageId, n], null])
+    this.bytes -= bodyBytes
+  }
+}

@@ -1,0 +1,22 @@
+/**
+ * What a crash leaves in the embedded store that nobody needs: bodies whose message was never put. Only what was
+ * being staged is looked at, so that opening a store costs the same whatever waits in it.
+ */
+import type { EmbeddedStore, Write } from './embedded-store.ts'
+
+/** A chunk is 64 KiB: more than this many in one commit would hold up what comes next. */
+const largestCommit = 256
+
+/** Returns how many bodies were removed. */
+export async function removeStagedBodies(store: EmbeddedStore): Promise<number> {
+  const messageIds = [...store.keys(store.staged)]
+  for (const messageId of messageIds) {
+    const range = { start: [messageId], end: [messageId, Number.MAX_SAFE_INTEGER] }
+    const chunks = [...store.keys(store.bodies, range)]
+    for (let at = 0; at < chunks.length; at += largestCommit)
+      await store.commit(chunks.slice(at, at + largestCommit).map((key): Write => [store.bodies, key, null]))
+    await store.commit([[store.staged, messageId, null]])
+  }
+  store.refresh()
+  return messageIds.length
+}

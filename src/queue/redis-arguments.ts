@@ -1,0 +1,48 @@
+/** Messages and outcomes as the flat arguments that redis-scripts.ts reads, checked before anything is sent. */
+
+import { deadlineOf, type NewMessage, type Outcome, type QueueItem } from './queue.ts'
+import { bodySize, encodeItem } from './record.ts'
+import { RedisStage } from './redis-stage.ts'
+
+export type Argument = string | number | Buffer
+
+export interface PutLease {
+  readonly itemIds: readonly string[]
+  readonly until: number
+}
+
+export function messageArguments(message: NewMessage, lease?: PutLease): readonly Argument[] {
+  const { body } = message
+  const chunks = body.kind === 'staged' ? stageOf(message).chunks : 0
+  return [
+    message.id,
+    bodySize(body),
+    chunks,
+    body.kind === 'inline' ? body.bytes : '',
+    message.items.length,
+    ...message.items.flatMap((item) =>
+      itemArguments(item, lease?.itemIds.includes(item.id) ? lease.until : 0),
+    ),
+  ]
+}
+
+export function outcomeArguments({ items, dsn }: Outcome): readonly Argument[] {
+  return [
+    items.length,
+    dsn === null ? 0 : 1,
+    ...items.flatMap((item) => itemArguments(item, 0)),
+    ...(dsn === null ? [] : messageArguments(dsn)),
+  ]
+}
+
+function itemArguments(item: QueueItem, leasedUntil: number): readonly Argument[] {
+  const held = item.suspended === null ? 0 : 1
+  return [item.id, item.connector, item.nextAttemptAt, deadlineOf(item), held, encodeItem(item), leasedUntil]
+}
+
+function stageOf(message: NewMessage): RedisStage {
+  if (message.body.kind === 'staged' && message.body.stage instanceof RedisStage) return message.body.stage
+  throw new TypeError(
+    `Cannot queue message ${JSON.stringify(message.id)}: its body is not staged in this store`,
+  )
+}

@@ -1,0 +1,328 @@
+/**
+ * The connection to Redis (one server, behind Sentinels, or a Cluster) and what becomes of a step when it
+ * breaks. The only module that knows ioredis. What it must work around:
+ *
+ * - Left to itself ioredis sends commands again after a reconnect: with `maxRetriesPerRequest: 0` it rejects
+ *   them instead, at once, and the same idempotent step is repeated here, for as long as its caller can wait.
+ *   (`autoResendUnfulfilledCommands: false` is no way to that: its promises never settle in 6.0.0.)
+ * - `commandTimeout` does not cancel, the command may still run. `socketTimeout` breaks the connection, which
+ *   makes the outcome honestly unknown.
+ * - Commands of one turn of the event loop travel together (auto-pipelining). Not in a Cluster: when one node
+ *   answers such a batch with MOVED and another part of it succeeded, ioredis neither follows nor learns.
+ */
+import { type Cluster, Redis } from 'ioredis'
+import type { Config } from '../config/schema.ts'
+import { messageIdPartitionDigit } from '../message-id.ts'
+import type { Log } from '../observe/log.ts'
+import {
+  durabilitySettings,
+  isLoopback,
+  parseConfig,
+  parseInfo,
+  type RedisFacts,
+} from './redis-durability.ts'
+import { mostPartitions, type RedisScript, redisScripts } from './redis-scripts.ts'
+
+/** The configuration's `queue.redis` with its password resolved. */
+export type RedisSettings = Omit<Config['queue']['redis'], 'password'> & { readonly password: string | null }
+
+/** How long a caller waits for Redis to come back. */
+export interface Patience {
+  /** While it is certain that nothing was changed, counted from when Redis went away. */
+  readonly downMs: number
+  /** Once a step was sent and its answer lost. */
+  readonly unknownMs: number
+  /** Called when an attempt failed, before it is repeated: whether its outcome is unknown. */
+  readonly onTrouble?: (unknown: boolean) => void
+}
+
+/** The step was refused for want of memory, or not confirmed in time. */
+export class RedisFailure extends Error {
+  override name = 'RedisFailure'
+  readonly kind: 'full' | 'away'
+
+  constructor(kind: 'full' | 'away', message: string) {
+    super(message)
+    this.kind = kind
+  }
+}
+
+type Argument = string | number | Buffer
+type Step = (key: string, ...args: Argument[]) => Promise<unknown>
+
+export class RedisConnection {
+  readonly partitions: number
+  /** The address without its secrets, for messages. */
+  readonly label: string
+  readonly #prefix: string
+  readonly #authenticated: boolean
+  readonly #client: Redis | Cluster
+  readonly #waiting = new Set<() => void>()
+  #downSince: number | null = performance.now()
+  #lastError: string | null = null
+  #closed = false
+
+  /** Begins to connect and never stops trying; `onReady` is called each time it succeeds. */
+  constructor(settings: RedisSettings, options: { nodeName: string; log: Log; onReady: () => void }) {
+    const url = parseUrl(settings)
+    this.partitions = settings.mode === 'cluster' ? mostPartitions : 1
+    this.label = settings.mode === 'single' ? `${url.host}:${url.port}` : settings.nodes.join(', ')
+    this.#prefix = settings.prefix
+    this.#authenticated = url.password !== null
+    this.#client = createClient(settings, { url, nodeName: options.nodeName })
+    this.#client.on('ready', () => {
+      this.#downSince = null
+      this.#wake()
+      options.onReady()
+    })
+    this.#client.on('close', () => {
+      if (this.#downSince === null) options.log.warn({ redis: this.label }, 'Connection to Redis lost')
+      this.#downSince ??= performance.now()
+    })
+    this.#client.on('error', (error: Error) => {
+      this.#lastError = error.message
+    })
+  }
+
+  get ready(): boolean {
+    return !this.#closed && this.#client.status === 'ready'
+  }
+
+  /** For how long there has been no connection; 0 where there is one. */
+  get downMs(): number {
+    if (this.ready) return 0
+    return this.#downSince === null ? 0 : performance.now() - this.#downSince
+  }
+
+  /** Why it is not connected, for messages. */
+  get trouble(): string {
+    return `Redis at ${this.label} cannot be reached${this.#lastError === null ? '' : `: ${this.#lastError}`}`
+  }
+
+  partitionOf(id: string): number {
+    return '0123456789ABCDEFGHJKMNPQRSTVWXYZ'.indexOf(messageIdPartitionDigit(id)) % this.partitions
+  }
+
+  /** Resolves with whether it is connected, at once or within `timeoutMs`. */
+  whenReady(timeoutMs: number): Promise<boolean> {
+    if (this.ready || this.#closed || timeoutMs <= 0) return Promise.resolve(this.ready)
+    return new Promise((resolve) => {
+      const wake = () => {
+        clearTimeout(timer)
+        this.#waiting.delete(wake)
+        resolve(this.ready)
+      }
+      const timer = timeoutMs === Number.POSITIVE_INFINITY ? undefined : setTimeout(wake, timeoutMs)
+      this.#waiting.add(wake)
+    })
+  }
+
+  /** Takes a step, and repeats it until Redis has confirmed it; answers come as text. */
+  run(
+    script: RedisScript,
+    partition: number,
+    args: readonly Argument[],
+    patience: Patience,
+  ): Promise<unknown> {
+    return this.#persist(() => this.#step(script)(this.#store(partition), ...args), patience)
+  }
+
+  /** As `run`; `args` is asked for each attempt, and answers come as bytes. */
+  runForBytes(
+    script: RedisScript,
+    partition: number,
+    args: (again: boolean) => readonly Argument[],
+    patience: Patience,
+  ): Promise<unknown> {
+    return this.#persist(
+      (again) => this.#step(`${script}Buffer`)(this.#store(partition), ...args(again)),
+      patience,
+    )
+  }
+
+  /** One look at the store's mark, without any patience: null where it is gone. */
+  async epoch(partition: number): Promise<string | null> {
+    return this.#client.hget(this.#store(partition), 'epoch')
+  }
+
+  /** What each master says about itself; with `config` also its settings. */
+  facts(options: { config: boolean }): Promise<readonly RedisFacts[]> {
+    const nodes = this.#client instanceof Redis ? [this.#client] : this.#client.nodes('master')
+    return Promise.all(nodes.map((node) => this.#factsOf(node, options)))
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#client.disconnect()
+    this.#wake()
+  }
+
+  async #persist<T>(attempt: (again: boolean) => Promise<T>, patience: Patience): Promise<T> {
+    const deadline = (waitMs: number) => performance.now() + waitMs
+    const downUntil = deadline(patience.downMs - this.downMs)
+    const unknownUntil = deadline(patience.unknownMs)
+    let doubtful = false
+    for (let failures = 0; ; failures++) {
+      try {
+        return await attempt(failures > 0)
+      } catch (error) {
+        const fate = fateOf(error)
+        const message = error instanceof Error ? error.message : String(error)
+        // The library hangs the arguments on its errors, and with them whole messages: only the text goes on.
+        if (fate === 'failed') throw new Error(`Redis refused a step of the queue: ${message}`)
+        if (fate === 'full') throw new RedisFailure('full', `Redis is full: ${message}`)
+        doubtful ||= fate === 'unknown'
+        patience.onTrouble?.(fate === 'unknown')
+        if (!(await this.#nextTry({ failures, until: doubtful ? unknownUntil : downUntil }))) {
+          throw new RedisFailure('away', this.ready ? message : this.trouble)
+        }
+      }
+    }
+  }
+
+  /** Waits for the connection, or a little where it stands but Redis refuses; false when time is up. */
+  async #nextTry(options: { failures: number; until: number }): Promise<boolean> {
+    if (this.ready) {
+      const pauseMs = Math.min(25 * 2 ** Math.min(options.failures, 6), 1000)
+      if (performance.now() + pauseMs > options.until) return false
+      await new Promise((resolve) => setTimeout(resolve, pauseMs))
+    }
+    return this.whenReady(options.until - performance.now())
+  }
+
+  #store(partition: number): string {
+    return `{${this.#prefix}:${partition}}:store`
+  }
+
+  #step(name: string): Step {
+    const client = this.#client as unknown as Record<string, Step>
+    return client[name]!.bind(this.#client)
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting) wake()
+  }
+
+  async #factsOf(node: Redis, options: { config: boolean }): Promise<RedisFacts> {
+    const info = await node.info().then(parseInfo, forbidden)
+    const config = options.config
+      ? await node.config('GET', ...(durabilitySettings as [string])).then(parseConfig, forbidden)
+      : null
+    const before = Date.now()
+    const [seconds, micros] = await node.time()
+    const halfway = (before + Date.now()) / 2
+    const address = node.stream?.remoteAddress
+    return {
+      server: `${node.options.host ?? address}:${node.options.port}`,
+      info,
+      config,
+      clockDifferenceMs: Math.round(Number(seconds) * 1000 + Number(micros) / 1000 - halfway),
+      loopback: address === undefined || isLoopback(address),
+      authenticated: this.#authenticated,
+    }
+  }
+}
+
+/** Null where Redis refuses to say; every other error is the caller's. */
+function forbidden(error: unknown): null {
+  if (error instanceof Error && /^(NOPERM|ERR unknown command)/i.test(error.message)) return null
+  throw error
+}
+
+/** Refusals that pass: the step was not taken, and may be later. */
+const passing =
+  /^(LOADING|READONLY|MISCONF|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|BUSY|NOREPLICAS|NOAUTH|NOPERM|NOSCRIPT)\b/
+
+type Fate = 'unsent' | 'refused' | 'full' | 'failed' | 'unknown'
+
+/** What became of a step whose promise was rejected. Where nothing speaks for another answer, it is unknown. */
+function fateOf(error: unknown): Fate {
+  if (!(error instanceof Error)) return 'unknown'
+  if (error instanceof TypeError || error instanceof RangeError) return 'failed'
+  if (error.name === 'ReplyError') {
+    if (error.message.startsWith('OOM')) return 'full'
+    return passing.test(error.message) ? 'refused' : 'failed'
+  }
+  return /^(Stream isn't writeable|Cluster isn't ready)/.test(error.message) ? 'unsent' : 'unknown'
+}
+
+interface RedisUrl {
+  readonly host: string
+  readonly port: number
+  readonly db: number
+  readonly tls: boolean
+  readonly username: string | null
+  readonly password: string | null
+}
+
+/** Settings of their own win over what stands in the URL. */
+function parseUrl(settings: RedisSettings): RedisUrl {
+  const url = new URL(settings.url)
+  if (url.protocol !== 'redis:' && url.protocol !== 'rediss:')
+    throw new Error(`The URL of Redis must begin with redis:// or rediss://, not ${url.protocol}//`)
+  const given = (text: string) => (text === '' ? null : decodeURIComponent(text))
+  return {
+    host: url.hostname === '' ? '127.0.0.1' : url.hostname.replace(/^\[|\]$/g, ''),
+    port: Number(url.port || 6379),
+    db: Number(url.pathname.slice(1) || 0),
+    tls: url.protocol === 'rediss:',
+    username: settings.username ?? given(url.username),
+    password: settings.password ?? given(url.password),
+  }
+}
+
+/** Time between attempts to connect: quick at first, and never an end to it. */
+const retryMs = (attempts: number): number => Math.min(attempts * 50, 1000)
+
+function createClient(
+  settings: RedisSettings,
+  options: { url: RedisUrl; nodeName: string },
+): Redis | Cluster {
+  const { url } = options
+  const common = {
+    ...(url.username === null ? {} : { username: url.username }),
+    ...(url.password === null ? {} : { password: url.password }),
+    ...(url.tls ? { tls: {} } : {}),
+    connectionName: `relay-${options.nodeName.replace(/[^A-Za-z0-9.-]/g, '-')}`,
+    connectTimeout: 5000,
+    socketTimeout: 10_000,
+    keepAlive: 10_000,
+    maxRetriesPerRequest: 0,
+    maxLoadingRetryTime: 1000,
+    // After a failover an old connection may lead to a replica: 1 reconnects and leaves the repetition to us.
+    reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? (1 as const) : false),
+  }
+  const scripts = Object.fromEntries(
+    Object.entries(redisScripts).map(([name, lua]) => [name, { lua, numberOfKeys: 1 }]),
+  )
+  const nodes = settings.nodes.map(parseNode)
+  if (settings.mode === 'cluster') {
+    return new Redis.Cluster(nodes.length > 0 ? nodes : [{ host: url.host, port: url.port }], {
+      redisOptions: common,
+      enableOfflineQueue: false,
+      clusterRetryStrategy: retryMs,
+      slotsRefreshInterval: 10_000,
+      scripts,
+    })
+  }
+  const single = {
+    ...common,
+    enableOfflineQueue: false,
+    enableAutoPipelining: true,
+    retryStrategy: retryMs,
+    scripts,
+  }
+  if (settings.mode === 'single') return new Redis({ ...single, host: url.host, port: url.port, db: url.db })
+  return new Redis({
+    ...single,
+    sentinels: nodes,
+    name: settings.sentinelName,
+    db: url.db,
+    enableTLSForSentinelMode: url.tls,
+  })
+}
+
+function parseNode(node: string): { host: string; port: number } {
+  const colon = node.lastIndexOf(':')
+  return { host: node.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(node.slice(colon + 1)) }
+}

@@ -1,0 +1,112 @@
+/**
+ * Whether mail may be added to this Redis, looked at every few seconds and whenever the connection came back:
+ * the server behind it may have been exchanged, flushed or filled meanwhile. Taking mail out goes on regardless.
+ */
+import type { Log } from '../observe/log.ts'
+import { QueueFull, QueueUnavailable } from './queue.ts'
+import type { RedisConnection } from './redis-connection.ts'
+import { durabilityFindings, type Finding, type RedisFacts, redisHealth } from './redis-durability.ts'
+
+const checkEveryMs = 5000
+/** Where something is wrong the next look comes sooner, so that the relay accepts again soon after it is mended. */
+const checkFaultEveryMs = 1000
+
+export type Durability = 'strict' | 'relaxed'
+
+/** What keeps the queue from being kept in these servers; the other findings are only warned about. */
+export function refusals(facts: readonly RedisFacts[], durability: Durability): readonly Finding[] {
+  return facts
+    .flatMap(durabilityFindings)
+    .filter(({ kind }) => kind === 'unusable' || durability === 'strict')
+}
+
+export class RedisHealth {
+  readonly #connection: RedisConnection
+  readonly #epoch: string
+  readonly #durability: Durability
+  readonly #log: Log
+  #timer: NodeJS.Timeout | undefined
+  #checking: Promise<void> | null = null
+  #fault: string | null = null
+  #memoryFull = false
+  #lost = false
+  #stopped = false
+
+  constructor(connection: RedisConnection, options: { epoch: string; durability: Durability; log: Log }) {
+    this.#connection = connection
+    this.#epoch = options.epoch
+    this.#durability = options.durability
+    this.#log = options.log
+    this.#schedule()
+  }
+
+  /** Null where mail can be added. */
+  get fault(): string | null {
+    return this.#lost ? lostText : this.#fault
+  }
+
+  /** Throws where mail cannot be added; asks no one. */
+  refuse(): void {
+    if (this.#lost) throw new QueueUnavailable(lostText)
+    if (this.#memoryFull) throw new QueueFull(this.#fault ?? 'Redis is full')
+    if (this.#fault !== null) throw new QueueUnavailable(this.#fault)
+  }
+
+  /** The store's mark is gone or another: what was queued is not there any more. For good, until a restart. */
+  lost(): void {
+    if (!this.#lost) this.#log.fatal({ redis: this.#connection.label }, lostText)
+    this.#lost = true
+  }
+
+  /** Looks at everything again: for a connection that has just come back. */
+  recheck(): void {
+    void this.#check({ config: true })
+  }
+
+  stop(): void {
+    this.#stopped = true
+    clearTimeout(this.#timer)
+  }
+
+  #schedule(): void {
+    clearTimeout(this.#timer)
+    if (this.#stopped) return
+    const afterMs = this.#fault === null ? checkEveryMs : checkFaultEveryMs
+    // A fault may be one of settings, which only the whole check sees mended.
+    this.#timer = setTimeout(() => void this.#check({ config: this.#fault !== null }), afterMs)
+  }
+
+  async #check(options: { config: boolean }): Promise<void> {
+    this.#checking ??= this.#look(options).finally(() => {
+      this.#checking = null
+      this.#schedule()
+    })
+    await this.#checking
+  }
+
+  async #look(options: { config: boolean }): Promise<void> {
+    if (!this.#connection.ready) return
+    try {
+      const facts = await this.#connection.facts(options)
+      const refused = options.config ? refusals(facts, this.#durability).map(({ text }) => text) : []
+      const states = facts.map(({ server, info }) => redisHealth(server, info ?? new Map()))
+      const faults = [...refused, ...states.flatMap(({ fault }) => fault ?? [])]
+      this.#memoryFull = states.some(({ memoryFull }) => memoryFull)
+      this.#report(faults.length === 0 ? null : faults.join('; '))
+      for (let partition = 0; partition < this.#connection.partitions; partition++)
+        if ((await this.#connection.epoch(partition)) !== this.#epoch) this.lost()
+    } catch (error) {
+      // The connection broke meanwhile, which the queue sees for itself; it is looked at again when it is back.
+      this.#log.debug({ reason: error instanceof Error ? error.message : error }, 'Check of Redis failed')
+    }
+  }
+
+  #report(fault: string | null): void {
+    if (fault !== null && this.#fault === null) this.#log.error({ reason: fault }, 'Redis takes no mail')
+    if (fault === null && this.#fault !== null) this.#log.info('Redis takes mail again')
+    this.#fault = fault
+  }
+}
+
+const lostText =
+  'The queue in Redis is gone or another one (flushed, swapped or restored): no mail is accepted until a restart'

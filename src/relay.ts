@@ -1,0 +1,196 @@
+/**
+ * The relay, built from a configuration in the order a message meets it: listeners, reception (which routes),
+ * the queue, delivery; beside them the admin port and, where configured, the sandbox smart host. Things are
+ * started in the reverse of that order, so that what a message needs is there before the message, and stopped
+ * in that order: nothing new is accepted, what is in flight is finished within the deadline, leases go back.
+ */
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import { readinessOf } from './admin/readiness.ts'
+import { type Admin, startAdmin } from './admin/server.ts'
+import { type Clock, systemClock } from './clock.ts'
+import type { LoadedConfig } from './config/load.ts'
+import { Delivery } from './delivery/delivery.ts'
+import { DsnWriter } from './delivery/dsn-writer.ts'
+import type { Placement } from './delivery/reroute.ts'
+import { type Sandbox, startSandbox } from './lab/sandbox.ts'
+import { createMetrics, type Metrics } from './observe/metrics.ts'
+import { createRecorder } from './observe/record.ts'
+import { openEmbeddedQueue } from './queue/embedded.ts'
+import type { Queue } from './queue/queue.ts'
+import { openRedisQueue } from './queue/redis.ts'
+import { permanent } from './reply.ts'
+import { buildRoutes, type Question, type Routes, route } from './route/route.ts'
+import { MemoryBudget } from './smtp/body-writer.ts'
+import { type Listener, startListener } from './smtp/listener.ts'
+import { MessageReception } from './smtp/reception.ts'
+
+/** Memory that bodies being received may take together before they go to the store chunk by chunk. */
+const receptionMemoryBytes = 64 * 1024 * 1024
+/** Beside the time that deliveries get: for outcomes still to be stored. */
+const closeDeadlineMs = 5_000
+
+interface Surroundings {
+  readonly loaded: LoadedConfig
+  readonly log: Logger
+  readonly clock: Clock
+  readonly metrics: Metrics
+  readonly record: ReturnType<typeof createRecorder>
+}
+
+export class Relay {
+  /** Empty once stopped. */
+  readonly listeners: readonly Listener[]
+  readonly admin: Admin
+  readonly sandbox: Sandbox | null
+  readonly #stops: readonly (() => Promise<void>)[]
+
+  private constructor(parts: {
+    listeners: Listener[]
+    admin: Admin
+    sandbox: Sandbox | null
+    stops: (() => Promise<void>)[]
+  }) {
+    this.listeners = parts.listeners
+    this.admin = parts.admin
+    this.sandbox = parts.sandbox
+    this.#stops = parts.stops
+  }
+
+  /** Starts everything, or rejects with the first reason and leaves nothing running. */
+  static async start(loaded: LoadedConfig, options: { log: Logger; clock?: Clock }): Promise<Relay> {
+    const metrics = createMetrics()
+    const record = createRecorder({ log: options.log, metrics })
+    const stops: (() => Promise<void>)[] = []
+    try {
+      return await Relay.#build(
+        { loaded, metrics, record, log: options.log, clock: options.clock ?? systemClock },
+        stops,
+      )
+    } catch (error) {
+      for (const stop of stops) await stop()
+      throw error
+    }
+  }
+
+  static async #build(surroundings: Surroundings, stops: (() => Promise<void>)[]): Promise<Relay> {
+    const { loaded, log, clock, metrics } = surroundings
+    const { config, connectors } = loaded
+    const routes = buildRoutes({ ...config, connectors })
+
+    const sandbox =
+      config.sandbox === null
+        ? null
+        : await startSandbox({ ...config.sandbox, ledgerFile: config.sandbox.ledger })
+    if (sandbox !== null) stops.unshift(() => sandbox.stop())
+
+    const queue = await openQueue(surroundings)
+    stops.unshift(() => queue.close({ deadlineMs: closeDeadlineMs }))
+
+    const delivery = buildDelivery(surroundings, { queue, routes })
+    delivery.start()
+    stops.unshift(() => delivery.stop(config.delivery.shutdownTimeout))
+
+    const reception = new MessageReception({
+      ...surroundings,
+      hostname: config.hostname,
+      routing: config.routing,
+      delivery: config.delivery,
+      leaseMs: config.queue.lease,
+      routes,
+      queue,
+      deliver: delivery,
+      memory: new MemoryBudget(receptionMemoryBytes),
+    })
+
+    const listeners: Listener[] = []
+    const admin = await startAdmin({
+      config: config.admin,
+      metrics,
+      log,
+      queue,
+      clock,
+      readiness: () =>
+        readinessOf({
+          queueFault: queue.fault(),
+          listeners: config.listeners.map(({ name }) => ({
+            name,
+            fault: listeners.some((listener) => listener.name === name) ? null : 'not listening',
+          })),
+        }),
+      connectors: () => delivery.status(),
+    })
+    stops.unshift(() => admin.stop())
+
+    stops.unshift(async () => {
+      await Promise.all(listeners.splice(0).map((listener) => listener.stop(config.delivery.shutdownTimeout)))
+    })
+    for (const listenerConfig of config.listeners) {
+      listeners.push(
+        await startListener(listenerConfig, {
+          ...surroundings,
+          hostname: config.hostname,
+          dataDir: config.dataDir,
+          access: config.access,
+          reception,
+        }),
+      )
+    }
+    metrics.watch({
+      sessions: () => listeners.map(({ name, sessions }) => [name, sessions]),
+      bodiesInMemoryBytes: () => delivery.heldBytes,
+    })
+    return new Relay({ listeners, admin, sandbox, stops })
+  }
+
+  /** Accepts nothing more, finishes what is in flight within `delivery.shutdownTimeout`, gives back the rest. */
+  async stop(): Promise<void> {
+    for (const stop of this.#stops) await stop()
+  }
+}
+
+async function openQueue({ loaded, log }: Surroundings): Promise<Queue> {
+  const { queue, dataDir, hostname } = loaded.config
+  const limits = { maxItems: queue.maxItems, maxBytes: queue.maxBytes, log }
+  return queue.store === 'embedded'
+    ? openEmbeddedQueue({ ...limits, dir: join(dataDir, 'queue') })
+    : openRedisQueue({ ...limits, redis: loaded.redis, nodeName: `${hostname}-${process.pid}` })
+}
+
+function buildDelivery(
+  surroundings: Surroundings,
+  { queue, routes }: { queue: Queue; routes: Routes },
+): Delivery {
+  const { loaded, clock } = surroundings
+  const { config, connectors } = loaded
+  return new Delivery({
+    ...surroundings,
+    queue,
+    connectors,
+    delivery: config.delivery,
+    leaseMs: config.queue.lease,
+    dsnWriter: new DsnWriter({
+      queue,
+      clock,
+      hostname: config.hostname,
+      delivery: config.delivery,
+      place: (recipient, sizeBytes) => place(routes, { sender: null, recipient, sizeBytes }),
+    }),
+    // The header, which may have chosen the binding, is not read again: the envelope sender stands for it.
+    place: (item, recipient) =>
+      place(routes, { sender: item.sender.from || null, recipient, sizeBytes: item.sizeBytes }),
+    random: Math.random,
+  })
+}
+
+function place(routes: Routes, question: Question): Placement {
+  const decision = route(routes, question)
+  switch (decision.kind) {
+    case 'connector':
+      return decision
+    case 'refuse':
+      return { kind: 'unreachable', reply: decision.reply }
+    case 'unreachable':
+      return { kind: 'unreachable', reply: permanent('4.4', `No connector takes ${question.recipient}`) }
+  }
+}

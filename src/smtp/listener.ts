@@ -1,0 +1,523 @@
+/**
+ * A listener: sockets, TLS and the SMTP line protocol from smtp-server, the conversation from `session.ts`, the
+ * message to `reception`. Only this file knows smtp-server. Of that library it keeps what is hard to get
+ * right (accepting, STARTTLS without injection, the end of data, idle timeouts, half-closed sockets) and
+ * replaces its command handlers, which rewrite addresses, accept unknown parameters and answer errors of
+ * ours with 550. The places where it takes hold of the library are the `override`s here, and tests hold
+ * each to what it does.
+ *
+ * It guarantees: every command gets one reply; a message is answered only by `reception`; nobody is
+ * answered 5yz for a fault of ours; no client holds a session longer, or sends more, than the limits say.
+ */
+import { constants } from 'node:crypto'
+import { once } from 'node:events'
+import type { AddressInfo, Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import { SMTPServer, type SMTPServerDataStream, type SMTPServerOptions } from 'smtp-server'
+import { SMTPConnection, type SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection.js'
+import { SMTPStream } from 'smtp-server/lib/smtp-stream.js'
+import type { Clock } from '../clock.ts'
+import type { Config, ListenerConfig } from '../config/schema.ts'
+import type { RecordEvent } from '../observe/events.ts'
+import type { Log } from '../observe/log.ts'
+import { formatReply, isPositive, localError, permanent, type Reply, temporary } from '../reply.ts'
+import { AllowedNetworks, clientAddress } from './access.ts'
+import { Authentication } from './authentication.ts'
+import { CertificateWatch, type KeyPair, readKeyPair, selfSignedKeyPair } from './certificate.ts'
+import { Content } from './content.ts'
+import { DotReader } from './dot-reader.ts'
+import { type Answer, SmtpSession } from './session.ts'
+import { SessionLimits } from './session-limits.ts'
+import type { Reception, Transaction } from './transaction.ts'
+
+export interface ListenerDeps {
+  readonly hostname: string
+  readonly dataDir: string
+  readonly access: Config['access']
+  readonly reception: Reception
+  readonly record: RecordEvent
+  readonly log: Log
+  readonly clock: Clock
+}
+
+export interface Listener {
+  readonly name: string
+  readonly address: string
+  readonly port: number
+  /** Whether TLS can be had here, by STARTTLS or from the first byte. */
+  readonly tls: boolean
+  /** Open now. */
+  readonly sessions: number
+  /**
+   * Accepts nobody from now on, says 421 to who is not sending a message, and lets those who are finish.
+   * What is left after the deadline is cut off: a message still coming in with 421, one that is being stored
+   * without a reply, because none would be true.
+   */
+  stop(deadlineMs: number): Promise<void>
+}
+
+/** Resolves when the port is open. Rejects where it cannot be, or the certificate is not usable. */
+export async function startListener(config: ListenerConfig, deps: ListenerDeps): Promise<Listener> {
+  const certificate = config.tls === 'off' ? null : await certificateFor(config, deps)
+  const listener = new SmtpListener(config, deps, certificate)
+  await listener.open()
+  return listener
+}
+
+function certificateFor(config: ListenerConfig, deps: ListenerDeps): Promise<KeyPair> {
+  if (config.certificate !== null) return readKeyPair(config.certificate)
+  const ownNames = config.certificateNames.length > 0
+  return selfSignedKeyPair({
+    dataDir: deps.dataDir,
+    // One certificate for all listeners; one with names of its own has its own, or they would replace each other's.
+    file: ownNames ? `certificate-${config.name}.pem` : 'certificate.pem',
+    names: [deps.hostname, ...config.certificateNames],
+    now: deps.clock.now(),
+  })
+}
+
+/** Beside the sessions: sockets that are told that there are too many. Beyond, they are closed without a word. */
+const socketsToRefuse = 200
+
+class SmtpListener implements Listener {
+  readonly name: string
+  readonly tls: boolean
+  readonly #config: ListenerConfig
+  readonly #deps: ListenerDeps
+  readonly #server: Server
+  readonly #limits: SessionLimits
+  readonly #connections = new Set<Connection>()
+  readonly #context: ConnectionContext
+  #watch: CertificateWatch | null = null
+  #stopped: Promise<void> | null = null
+
+  constructor(config: ListenerConfig, deps: ListenerDeps, certificate: KeyPair | null) {
+    this.name = config.name
+    this.tls = certificate !== null
+    this.#config = config
+    this.#deps = deps
+    this.#limits = new SessionLimits(config)
+    this.#context = {
+      ...deps,
+      listener: config,
+      networks: new AllowedNetworks(deps.access.networks),
+      authentication: new Authentication(deps.access.users, { clock: deps.clock }),
+      closed: (connection) => this.#closed(connection),
+    }
+    this.#server = new Server(serverOptions(config, { ...deps, certificate }), {
+      accept: (socket, options) => this.#accept(socket, options),
+      maxHandshakesPerAddress: config.maxSessionsPerAddress,
+    })
+    this.#server.server.maxConnections = config.maxSessions + socketsToRefuse
+  }
+
+  get address(): string {
+    return (this.#server.server.address() as AddressInfo | null)?.address ?? this.#config.address
+  }
+
+  get port(): number {
+    return (this.#server.server.address() as AddressInfo | null)?.port ?? this.#config.port
+  }
+
+  get sessions(): number {
+    return this.#limits.count
+  }
+
+  async open(): Promise<void> {
+    this.#server.on('error', (error) => this.#note(error))
+    const opened = once(this.#server.server, 'listening')
+    this.#server.listen(this.#config.port, this.#config.address)
+    await opened
+    await this.#watchCertificate()
+  }
+
+  stop(deadlineMs: number): Promise<void> {
+    this.#stopped ??= this.#stop(deadlineMs)
+    return this.#stopped
+  }
+
+  async #stop(deadlineMs: number): Promise<void> {
+    this.#watch?.stop()
+    const closed = new Promise<void>((resolve) => this.#server.server.close(() => resolve()))
+    for (const socket of this.#server._pendingSockets.values()) socket.destroy()
+    for (const connection of this.#connections) connection.finish()
+    const deadline = setTimeout(() => {
+      for (const connection of this.#connections) connection.cutOff()
+    }, deadlineMs)
+    await closed
+    clearTimeout(deadline)
+  }
+
+  #accept(socket: Socket, options: SMTPConnectionOptions | null): void {
+    // What smtp-server accepts reaches us one turn later; by then the client or the listener may be gone.
+    if (this.#stopped !== null || socket.destroyed || socket.remoteAddress === undefined) {
+      socket.destroy()
+      return
+    }
+    const client = clientAddress(socket.remoteAddress)
+    const refusal = this.#limits.open(client)
+    if (refusal !== null) {
+      this.#refuse(socket, client, refusal)
+      return
+    }
+    const connection = new Connection(this.#server, socket, { ...options, client, context: this.#context })
+    this.#server.connections.add(connection)
+    this.#connections.add(connection)
+    connection.on('error', (error) => this.#note(error))
+    connection.init()
+  }
+
+  #refuse(socket: Socket, address: string, reply: Reply): void {
+    const client = { address, listener: this.name, user: null }
+    this.#deps.record({ event: 'rejected', command: 'CONNECT', client, from: null, to: null, reply })
+    socket.on('error', ignoreBrokenSocket)
+    socket.write(`${formatReply(reply)}\r\n`)
+    socket.destroySoon()
+  }
+
+  #closed(connection: Connection): void {
+    if (this.#connections.delete(connection)) this.#limits.close(connection.client)
+  }
+
+  async #watchCertificate(): Promise<void> {
+    const { certificate, tls, name: listener } = this.#config
+    const { log } = this.#deps
+    if (certificate === null || tls === 'off') return
+    this.#watch = await CertificateWatch.start(certificate, {
+      onChange: (pair) => {
+        this.#server.updateSecureContext(pair)
+        log.info({ listener }, 'The certificate has been read again')
+      },
+      onError: (error) =>
+        log.error({ listener, err: error }, 'The certificate cannot be used, the one before stays'),
+    })
+  }
+
+  /** A client that went away, or failed at TLS. Nothing of it is ours to answer. */
+  #note(error: Error & { remoteAddress?: string; syscall?: string }): void {
+    // Why the port cannot be opened is told to whoever asked for it.
+    if (error.syscall === 'listen') return
+    const { message: reason, remoteAddress: client } = error
+    this.#deps.log.info({ listener: this.name, client, reason }, 'A connection broke')
+  }
+}
+
+function serverOptions(
+  config: ListenerConfig,
+  options: { hostname: string; certificate: KeyPair | null },
+): SMTPServerOptions {
+  return {
+    ...options.certificate,
+    name: options.hostname,
+    secure: config.tls === 'implicit',
+    minVersion: 'TLSv1.2',
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+    socketTimeout: config.idleTimeout,
+    maxClients: config.maxSessions,
+    hideENHANCEDSTATUSCODES: false,
+    disableReverseLookup: true,
+    logger: false,
+    onConnect: (_session, callback) => callback(),
+    onSecure: (_socket, _session, callback) => callback(),
+  }
+}
+
+interface ServerOptions {
+  accept(socket: Socket, options: SMTPConnectionOptions | null): void
+  readonly maxHandshakesPerAddress: number
+}
+
+/** smtp-server with our connections. */
+class Server extends SMTPServer {
+  readonly #ours: ServerOptions
+
+  constructor(options: SMTPServerOptions, ours: ServerOptions) {
+    super(options)
+    this.#ours = ours
+  }
+
+  override connect(socket: Socket, options?: SMTPConnectionOptions | null): void {
+    this.#ours.accept(socket, options ?? null)
+  }
+
+  /** A TLS handshake is no session yet, so the limit per address is kept for it apart. */
+  override _acceptSocket(socket: Socket, handshake: boolean): (() => void) | false {
+    if (handshake && this.#handshakesFrom(socket.remoteAddress) >= this.#ours.maxHandshakesPerAddress) {
+      socket.on('error', ignoreBrokenSocket)
+      socket.destroy()
+      return false
+    }
+    return super._acceptSocket(socket, handshake)
+  }
+
+  #handshakesFrom(address: string | undefined): number {
+    let count = 0
+    for (const pending of this._pendingSockets.keys()) if (pending.remoteAddress === address) count++
+    return count
+  }
+}
+
+interface ConnectionContext {
+  readonly listener: ListenerConfig
+  readonly hostname: string
+  readonly networks: AllowedNetworks
+  readonly authentication: Authentication
+  readonly reception: Reception
+  readonly record: RecordEvent
+  readonly log: Log
+  closed(connection: Connection): void
+}
+
+/** One socket: lines to the session, its answers back, the content of a message to reception. */
+class Connection extends SMTPConnection {
+  /** In the form of `clientAddress`. */
+  readonly client: string
+  readonly #context: ConnectionContext
+  readonly #session: SmtpSession
+  readonly #deadline: NodeJS.Timeout
+  /** The socket on top: during a TLS handshake it is not the library's yet. */
+  #topSocket: Socket
+  /** Of the message under way, from 354 to its reply. */
+  #content: Content | null = null
+  /** What the client gets once the message under way has its reply. */
+  #farewell: Reply | null = null
+
+  constructor(
+    server: Server,
+    socket: Socket,
+    options: SMTPConnectionOptions & { client: string; context: ConnectionContext },
+  ) {
+    super(server, socket, options)
+    const { client, context } = options
+    this.client = client
+    this.#context = context
+    this.#topSocket = socket
+    this.#session = new SmtpSession({
+      ...context,
+      id: this.id,
+      address: client,
+      trusted: context.networks.has(client),
+    })
+    this.#deadline = setTimeout(() => this.#end(sessionOver), context.listener.sessionTimeout)
+  }
+
+  /** The listener stops: a message under way gets its reply first. */
+  finish(): void {
+    this.#end(shuttingDown)
+  }
+
+  /** The listener's time is up. */
+  cutOff(): void {
+    if (this.#content !== null && !this.#content.ended) this.#reply({ reply: shuttingDown })
+    setImmediate(() => this.#topSocket.destroy())
+  }
+
+  /**
+   * The library waits 100 ms here, to catch clients that speak before the greeting. Ours are known clients,
+   * and one that connects for each message would get ten messages a second.
+   */
+  override init(): void {
+    this._setListeners(() => this.connectionReady())
+  }
+
+  /** Called when a session begins anew, which by our handlers is only at the start and after STARTTLS. */
+  override _resetSession(): void {
+    super._resetSession()
+    if (this.secure) this.#session.secured(describeTls(this._socket as TLSSocket))
+  }
+
+  override _createParser(): SMTPStream {
+    const parser = new Parser()
+    parser.oncommand = (command, callback) => this._onCommand(command, callback)
+    parser.on('error', () => this.#dismiss(lineTooLong))
+    return parser
+  }
+
+  override _onCommand(command: Buffer, callback?: () => void): void {
+    // The library's call without a callback is a line that the end of the connection cut off: not a command.
+    if (callback === undefined) return
+    const resume = () => this._whenWritable(callback)
+    // What came in clear behind STARTTLS is dropped unread (RFC 3207 §5).
+    if (this._upgrading || this._closing || this._closed) {
+      resume()
+      return
+    }
+    const answer = this.#ask(command)
+    if (answer instanceof Promise) void this.#answerLater(answer, resume)
+    else this.#answer(answer, resume)
+  }
+
+  /** Our replies bring their enhanced code along; the few that the library itself gives get it from its tables. */
+  override _getEnhancedStatusCode(code: number, context?: string | false): string {
+    if (typeof context === 'string' && /^[245]\.\d/.test(context)) return context
+    return super._getEnhancedStatusCode(code, context)
+  }
+
+  override _armTimeout(socket?: Socket): void {
+    this.#topSocket = socket ?? this._socket
+    super._armTimeout(this.#topSocket)
+  }
+
+  override _onTimeout(): void {
+    // The client is silent because we do not read: the store is slow, and the client not to blame.
+    if (this.#content?.paused) this._armTimeout()
+    else super._onTimeout()
+  }
+
+  override _onClose(): void {
+    clearTimeout(this.#deadline)
+    super._onClose()
+    this.#context.closed(this)
+  }
+
+  #ask(command: Buffer): Answer | Promise<Answer> {
+    try {
+      return this.#session.command(command)
+    } catch (error) {
+      return this.#fault(error)
+    }
+  }
+
+  async #answerLater(answer: Promise<Answer>, resume: () => void): Promise<void> {
+    // So that the library does not call the client idle while it waits for us.
+    this._handlerPending = true
+    const answered = await answer.catch((error: unknown) => this.#fault(error))
+    this._handlerPending = false
+    if (!this._closing && !this._closed) this.#answer(answered, resume)
+  }
+
+  #fault(error: unknown): Answer {
+    this.#context.log.error({ err: error, session: this.id }, 'A command could not be answered')
+    return { reply: localError }
+  }
+
+  #answer(answer: Answer, resume: () => void): void {
+    this.#reply(answer)
+    if (answer.next === 'starttls') {
+      this.upgrade(resume)
+      return
+    }
+    if (answer.next === 'data') {
+      this.#receive()
+      // Not at once: the library's parser loses a message that begins and ends while it resumes after another.
+      process.nextTick(resume)
+      return
+    }
+    if (answer.next === 'close') this.close()
+    resume()
+  }
+
+  #reply({ reply, lines }: Answer): void {
+    const text = lines === undefined ? reply.text : [reply.text, ...lines]
+    this.send(reply.code, text, reply.enhanced ?? false)
+  }
+
+  #receive(): void {
+    const transaction = this.#session.transaction
+    const parser = this._parser
+    if (transaction === null || parser === false) return
+    const stream = parser.startDataMode()
+    // The library ends this stream when the connection closes, and does not call its client idle meanwhile.
+    this._dataStream = stream
+    this.#content = new Content(stream)
+    void this.#complete(transaction, { parser, content: this.#content })
+  }
+
+  async #complete(
+    transaction: Transaction,
+    message: { parser: SMTPStream; content: Content },
+  ): Promise<void> {
+    const { parser, content } = message
+    const reply = await this.#verdict(transaction, content)
+    // Who is refused early is read to the final dot all the same, since many clients listen only then. But not for ever.
+    const rest = content.ended ? 'ended' : await content.discard(this.#context.listener.maxMessageSize)
+    this.#content = null
+    this._dataStream = false
+    this.#session.endTransaction({ accepted: isPositive(reply) })
+    if (rest === 'failed' || this._closed) return
+    this.#reply({ reply })
+    if (rest === 'too-much') this.#stopReading()
+    else if (this.#farewell !== null) this.#dismiss(this.#farewell)
+    else parser.continue()
+  }
+
+  async #verdict(transaction: Transaction, content: Content): Promise<Reply> {
+    const { reception, listener, log } = this.#context
+    try {
+      const reply = await reception.message(transaction, content, listener)
+      if (!isPositive(reply) || content.ended) return reply
+      throw new Error('A message was accepted before its end')
+    } catch (error) {
+      log.error({ err: error, session: this.id }, 'A message could not be received')
+      return localError
+    }
+  }
+
+  #end(farewell: Reply): void {
+    this.#farewell ??= farewell
+    if (this.#content === null || (farewell === sessionOver && !this.#content.ended)) this.#dismiss(farewell)
+  }
+
+  #dismiss(reply: Reply): void {
+    if (this._upgrading) {
+      // In the middle of a handshake there is no way to say anything.
+      this.#topSocket.destroy()
+      return
+    }
+    if (!this._closing && !this._closed) this.#reply({ reply })
+    this.close()
+    this.#topSocket.destroySoon()
+  }
+
+  /**
+   * A socket closed with octets unread makes some clients forget the reply they have not read yet, so a flood is
+   * held where it is until the library's timer for half-closed connections ends it.
+   */
+  #stopReading(): void {
+    this.close()
+    this.#topSocket.pause()
+  }
+}
+
+/** smtp-server's parser with our reading of the data. */
+class Parser extends SMTPStream {
+  #reader = new DotReader()
+
+  override startDataMode(maxBytes?: number | string | null): SMTPServerDataStream {
+    this.#reader = new DotReader()
+    return super.startDataMode(maxBytes)
+  }
+
+  override _feedDataStream(chunk: Buffer, done: (error?: Error | null) => void): void {
+    const { content, rest } = this.#reader.write(chunk)
+    this._countDataBytes(content.length)
+    if (rest !== null) {
+      this._endDataMode(content, rest, done)
+      return
+    }
+    const stream = this._dataStream
+    if (stream === null || stream.destroyed || stream.write(content)) done()
+    else untilWritable(stream, done)
+  }
+}
+
+/** A stream that is destroyed never drains. */
+function untilWritable(stream: SMTPServerDataStream, done: () => void): void {
+  const resume = () => {
+    stream.off('drain', resume)
+    stream.off('close', resume)
+    done()
+  }
+  stream.on('drain', resume)
+  stream.on('close', resume)
+}
+
+const shuttingDown = temporary('3.2', 'Service shutting down', 421)
+const sessionOver = temporary('4.2', 'The session has lasted too long', 421)
+const lineTooLong = permanent('5.2', 'Line too long', 500)
+
+const ignoreBrokenSocket = (): void => {}
+
+function describeTls(socket: TLSSocket): string {
+  return `${socket.getProtocol()} ${socket.getCipher().name}`
+}

@@ -1,0 +1,109 @@
+import { describe, expect, it } from 'vitest'
+import { connectorViews } from '../../src/admin/connector-view.ts'
+import { itemView, itemViewSchema } from '../../src/admin/item-view.ts'
+import { connectorStatus, listedItem } from './queue-items.ts'
+
+it('shows an item with the fields that are documented, and no others', () => {
+  const view = itemView(listedItem(), connectorStatus())
+  expect(view).toEqual({
+    id: '01JABCDEFGHJKMNPQRST-1',
+    messageId: '01JABCDEFGHJKMNPQRST',
+    connector: '29',
+    state: 'ready',
+    from: 'a@example.com',
+    recipients: [
+      { address: 'b@example.org', state: 'pending', lastReply: '452 4.2.2 Mailbox full' },
+      { address: 'c@example.org', state: 'delivered', lastReply: null },
+    ],
+    attempts: 1,
+    nextAttemptAt: 1_300_000,
+    lastError: null,
+    receivedAt: 1_000_000,
+    expiresAt: 173_800_000,
+    sizeBytes: 4096,
+    client: { address: '192.0.2.1', listener: 'exchange', user: null },
+  })
+  expect(itemViewSchema.parse(view)).toEqual(view)
+})
+
+describe('what an item waits for', () => {
+  const stopped = connectorStatus({
+    state: 'retry',
+    fault: 'tls',
+    lastError: 'certificate has expired',
+    nextAttemptAt: 2_000_000,
+  })
+  it.each([
+    [
+      'its own schedule, at a connector that works',
+      listedItem({ lastError: 'full' }),
+      connectorStatus(),
+      1_300_000,
+      'full',
+    ],
+    ['nothing, at a connector that works', listedItem(), connectorStatus(), 1_300_000, null],
+    ['the connector that stopped', listedItem(), stopped, 2_000_000, 'certificate has expired'],
+    [
+      'the connector, also after a refusal of its own that is due before',
+      listedItem({ lastError: 'full' }),
+      stopped,
+      2_000_000,
+      'certificate has expired',
+    ],
+    [
+      'its own schedule, where that is later than the connector',
+      listedItem({ nextAttemptAt: 3_000_000, lastError: 'full' }, 'deferred'),
+      stopped,
+      3_000_000,
+      'full',
+    ],
+    [
+      'its own schedule, with the connector as the only known reason',
+      listedItem({ nextAttemptAt: 3_000_000 }, 'deferred'),
+      stopped,
+      3_000_000,
+      'certificate has expired',
+    ],
+    [
+      'an operator',
+      listedItem({ suspended: 'asked by an operator' }, 'suspended'),
+      stopped,
+      null,
+      'asked by an operator',
+    ],
+    ['the attempt under way', listedItem({}, 'leased'), stopped, 1_300_000, null],
+    [
+      'a connector that is not configured any more',
+      listedItem({ lastError: 'full' }),
+      undefined,
+      1_300_000,
+      'full',
+    ],
+  ])('%s', (_case, listed, connector, nextAttemptAt, lastError) => {
+    expect(itemView(listed, connector)).toMatchObject({ nextAttemptAt, lastError })
+  })
+})
+
+describe('connectorViews', () => {
+  const depth = { ready: 1, deferred: 2, leased: 0, suspended: 0 }
+  const none = { ready: 0, deferred: 0, leased: 0, suspended: 0 }
+  const totals = { connectors: new Map([['unreachable', depth]]), items: 3, corrupt: 0 }
+
+  it('lists every connector with its queue, also an empty one', () => {
+    expect(connectorViews([connectorStatus({ connections: 2 })], totals)[0]).toEqual({
+      ...connectorStatus({ connections: 2 }),
+      queue: none,
+    })
+  })
+  it('lists queues whose connector does not exist', () => {
+    expect(connectorViews([connectorStatus()], totals)[1]).toMatchObject({
+      connector: 'unreachable',
+      name: null,
+      state: 'not-configured',
+      queue: depth,
+    })
+  })
+  it('knows connectors without the store', () => {
+    expect(connectorViews([connectorStatus()], null)).toEqual([{ ...connectorStatus(), queue: null }])
+  })
+})

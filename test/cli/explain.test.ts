@@ -1,0 +1,158 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { registerExplain } from '../../src/cli/explain.ts'
+import { runCommand } from './run-command.ts'
+
+let directory: string
+let file: string
+
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'relay-explain-'))
+  file = join(directory, 'relay.yaml')
+})
+afterAll(() => rmSync(directory, { recursive: true }))
+
+// The password's variable is not set: explain must not need it.
+const configuration = `
+hostname: relay.example.com
+listeners: [{ name: a, port: 2525 }]
+access: { networks: [10.0.0.0/8] }
+routing: { senderIdentity: envelope }
+connectors:
+  - { id: 29, name: Provider, smartHosts: [smtp.example.com], smartHostAuthMechanism: basicAuthRequireTLS, user: u, password: { env: RELAY_TEST_NOT_SET } }
+  - { id: partner, name: Partner, addressSpaces: ["*.example.org;10"], maxSendSize: 10MB, smartHosts: [smtp.example.org] }
+  - { id: dear, name: Dear, addressSpaces: ["*.example.org;20"], maxSendSize: 20MB, smartHosts: [smtp.example.org] }
+senders: [{ address: news@example.com, connector: 29 }]
+`
+
+function run(args: string[], text = configuration) {
+  writeFileSync(file, text)
+  return runCommand(registerExplain, ['--config', file, 'explain', ...args])
+}
+
+describe('explain', () => {
+  it('prints every step, every candidate, and the outcome', async () => {
+    const { out, code } = await run(['--from', 'a@example.net', '--to', 'b@Sub.Example.ORG'])
+    expect(code).toBe(0)
+    expect(out).toBe(`b@sub.example.org
+  1. Neither a@example.net nor its domain has a binding
+  2. Address spaces: the most specific one of a connector that is large enough wins, then cost, then name
+     CONNECTOR  NAME     ADDRESS SPACE          OUTCOME
+     partner    Partner  SMTP:*.example.org;10  is chosen
+     dear       Dear     SMTP:*.example.org;20  loses: its address space is as specific, but costs more
+  => leaves by connector partner (address space SMTP:*.example.org;10)
+`)
+  })
+
+  it.each<[string[], string, number]>([
+    [['--from', 'news@example.com'], '=> leaves by connector 29 (binding of news@example.com)', 0],
+    [['--from', '<NEWS@example.com>'], '=> leaves by connector 29 (binding of news@example.com)', 0],
+    [['--from', '<>'], '1. No sender counts for a binding', 0],
+    [['--from', 'a@example.net', '--size', '15MB'], '=> leaves by connector dear', 0],
+    [
+      ['--from', 'a@example.net', '--size', '30MB'],
+      '=> refused: 552 5.3.4 The message is larger than 20MB',
+      1,
+    ],
+    // The From field does not count under senderIdentity: envelope.
+    [['--from', 'a@example.net', '--header', 'From: news@example.com'], '=> leaves by connector partner', 0],
+    [['--from', 'a@example.net', '--ip', '10.1.2.3'], 'Client 10.1.2.3: may submit without AUTH', 0],
+    [['--from', 'a@example.net', '--ip', '192.0.2.1'], 'Client 192.0.2.1: refused: 550 5.7.1', 1],
+  ])('%j: %s', async (args, text, expected) => {
+    const { out, code } = await run([...args, '--to', 'b@sub.example.org'])
+    expect(out).toContain(text)
+    expect(code).toBe(expected)
+  })
+
+  it('goes through each recipient, and ends with 1 where one has no way', async () => {
+    const { out, code } = await run([
+      '--from',
+      'a@example.net',
+      '--to',
+      'b@example.org',
+      '--to',
+      'c@example.com',
+    ])
+    expect(out).toContain('=> leaves by connector partner')
+    expect(out).toContain('=> refused: 550 5.4.4 No connector takes mail for example.com')
+    expect(code).toBe(1)
+  })
+
+  it('says that held mail is accepted, and ends with 1: it has no way', async () => {
+    const { out, code } = await run(
+      ['--from', 'a@example.net', '--to', 'c@example.com'],
+      configuration.replace('envelope', 'envelope, unroutable: hold'),
+    )
+    expect(out).toContain('=> accepted, and kept as unreachable until the configuration changes')
+    expect(code).toBe(1)
+  })
+
+  it.each<[string, string[], string]>([
+    ['header', ['--header', 'From: "News, daily" <news@example.com>'], '=> leaves by connector 29'],
+    ['header', ['--header', 'Subject: x'], 'From field: there is none, so nobody is bound by it'],
+    [
+      'header',
+      ['--header', 'From: news@example.com', '--header', 'From: b@example.com'],
+      'From field: there is more than one mailbox, so nobody is bound by it',
+    ],
+    ['header', ['--header', 'From: news@example.com (a'], 'From field: it cannot be read without a guess'],
+    ['headerOrEnvelope', ['--header', 'Subject: x'], 'Neither a@example.net nor its domain has a binding'],
+  ])('reads the From field where senderIdentity is %s: %j', async (setting, args, text) => {
+    const { out } = await run(
+      ['--from', 'a@example.net', '--to', 'b@example.org', ...args],
+      configuration.replace('senderIdentity: envelope', `senderIdentity: ${setting}`),
+    )
+    expect(out).toContain(text)
+  })
+
+  it('prints JSON with the same steps and decision', async () => {
+    const { out, code } = await run([
+      '--from',
+      'a@example.net',
+      '--to',
+      'c@example.com',
+      '--ip',
+      '10.0.0.1',
+      '--json',
+    ])
+    expect(code).toBe(1)
+    expect(JSON.parse(out)).toMatchObject({
+      routed: false,
+      access: { ip: '10.0.0.1', refusal: null },
+      sender: { identity: 'a@example.net', from: 'envelope' },
+      recipients: [
+        {
+          recipient: 'c@example.com',
+          steps: [{ step: 'binding' }, { step: 'addressSpaces' }, { step: 'default' }, { step: 'nothing' }],
+          decision: { kind: 'refuse', reply: { code: 550, enhanced: '5.4.4' } },
+        },
+      ],
+    })
+  })
+})
+
+describe('wrong usage ends with 2', () => {
+  it.each([
+    [['--to', 'b@example.org'], "'--from <address>' not specified"],
+    [['--from', 'a@example.net'], "'--to <address>' not specified"],
+    [['--from', 'nobody', '--to', 'b@example.org'], 'nobody is not a mail address'],
+    [['--from', 'a@example.net', '--to', '<>'], '<> is not a mail address'],
+    [['--from', 'a@example.net', '--to', 'b@example.org', '--size', 'big'], 'big is not a size'],
+    [['--from', 'a@example.net', '--to', 'b@example.org', '--ip', '10.0.0'], '10.0.0 is not an IP address'],
+    [
+      ['--from', 'a@example.net', '--to', 'b@example.org', '--header', 'no colon'],
+      'no colon is not a header field',
+    ],
+  ])('%j', async (args, message) => {
+    expect(await run(args)).toMatchObject({ out: '', code: 2, err: expect.stringContaining(message) })
+  })
+})
+
+it('ends with 1 and the errors of a configuration that is wrong', async () => {
+  const { err, code } = await run(['--from', 'a@example.net', '--to', 'b@example.org'], 'hostname: a b\n')
+  expect(code).toBe(1)
+  expect(err).toContain('relay.yaml:1: hostname: must be a domain name')
+  expect(err).toContain('connectors: is missing')
+})

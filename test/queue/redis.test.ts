@@ -1,0 +1,260 @@
+/** The Redis queue on a real server: the contract, and what it checks and refuses. */
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  it,
+  type TestContext,
+  vi,
+} from 'vitest'
+import { newMessageId } from '../../src/message-id.ts'
+import { type Queue, QueueFull, QueueUnavailable } from '../../src/queue/queue.ts'
+import { newMessage, t0 } from '../support/queue-fixtures.ts'
+import { type RedisServer, redisAvailable, startRedis } from '../support/redis.ts'
+import { openQueue, type RedisQueueFields } from '../support/redis-queue.ts'
+import { type Harness, queueContract } from './contract.ts'
+
+const leaseMs = 60_000
+const alpha = { now: t0, leaseMs, connectors: [{ connector: 'alpha', limit: 100 }] }
+
+describe.skipIf(!redisAvailable)('on one server', () => {
+  let redis: RedisServer
+  beforeAll(async () => {
+    redis = await startRedis()
+  })
+  afterAll(async () => {
+    await redis.destroy()
+  })
+
+  /** Each store has a prefix of its own. */
+  let stores = 0
+  queueContract('redis', async (): Promise<Harness> => {
+    const prefix = `contract-${stores++}`
+    const opened: Queue[] = []
+    return {
+      async open(limits = {}) {
+        const queue = await openQueue({ url: redis.url, prefix, ...limits })
+        opened.push(queue)
+        return queue
+      },
+      // The process stays, but nobody uses its queue any more.
+      crash: async () => undefined,
+      async corrupt(itemId) {
+        await redis.cli('HSET', `{${prefix}:0}:item:${itemId}`, 'j', '{"id":')
+      },
+      async destroy() {
+        await Promise.all(opened.map((queue) => queue.close({ deadlineMs: 1000 })))
+      },
+    }
+  })
+})
+
+describe.skipIf(!redisAvailable)('a server of its own', () => {
+  let redis: RedisServer
+  let queue: Queue | null = null
+  const logged: string[] = []
+  afterEach(async () => {
+    await queue?.close({ deadlineMs: 1000 })
+    queue = null
+    logged.length = 0
+    await redis.destroy()
+  })
+
+  async function start(settings: readonly string[] = [], fields: RedisQueueFields = {}): Promise<Queue> {
+    redis = await startRedis(settings)
+    queue = await openQueue({ url: redis.url, logged, ...fields })
+    return queue
+  }
+
+  describe('that is not durable', () => {
+    beforeEach(async () => {
+      redis = await startRedis(['--appendonly', 'no', '--appendfsync', 'everysec'])
+    })
+
+    it('is refused by strict, with everything to set', async () => {
+      const opening = openQueue({ url: redis.url })
+      await expect(opening).rejects.toThrow(/CONFIG SET appendonly yes.*\n.*CONFIG SET appendfsync always/)
+      await expect(opening).rejects.not.toThrow(/maxmemory/)
+    })
+
+    it('is used by relaxed, with warnings', async () => {
+      queue = await openQueue({ url: redis.url, durability: 'relaxed', logged })
+      expect(logged.filter((message) => message === 'Redis may lose mail')).toHaveLength(2)
+      await queue.put(newMessage(), { now: t0 })
+      expect(queue.fault()).toBeNull()
+    })
+
+    it('is taken once it is set right', async () => {
+      await redis.cli('CONFIG', 'SET', 'appendonly', 'yes', 'appendfsync', 'always')
+      queue = await openQueue({ url: redis.url })
+    })
+  })
+
+  it('whose account may not read CONFIG is refused by strict and used by relaxed', async () => {
+    redis = await startRedis()
+    await redis.cli('ACL', 'SETUSER', 'limited', 'on', '>secret', '~*', '+@all', '-config')
+    const account = { url: redis.url, username: 'limited', password: 'secret' }
+    await expect(openQueue(account)).rejects.toThrow(/durability unverified/)
+    queue = await openQueue({ ...account, durability: 'relaxed', logged })
+    await queue.put(newMessage(), { now: t0 })
+  })
+
+  it.each([
+    ['partitions', '16', /made with 16 partitions/],
+    ['format', '0', /format 0/],
+  ])('with a store of other %s is refused', async (field, value, message) => {
+    await (await start()).close({ deadlineMs: 1000 })
+    await redis.cli('HSET', '{relay:0}:store', field, value)
+    await expect(openQueue({ url: redis.url })).rejects.toThrow(message)
+  })
+
+  it('that forgets the scripts is taught them again', async () => {
+    const opened = await start()
+    for (let round = 0; round < 10; round++) {
+      const flushed = redis.cli('SCRIPT', 'FLUSH')
+      const messages = Array.from({ length: 10 }, () => newMessage())
+      await Promise.all(messages.map((message) => opened.put(message, { now: t0 })))
+      const { leased } = await opened.claim(alpha)
+      expect(leased).toHaveLength(10)
+      await Promise.all(leased.map(({ lease }) => opened.settle(lease, { items: [], dsn: null }, alpha)))
+      await flushed
+    }
+    expect((await opened.totals({ now: t0 })).items).toBe(0)
+  })
+
+  it('that was flushed takes no mail any more, until a restart', async () => {
+    const opened = await start()
+    await opened.put(newMessage(), { now: t0 })
+    await redis.cli('FLUSHALL')
+    await expect(opened.put(newMessage(), { now: t0 })).rejects.toThrow(QueueUnavailable)
+    expect(opened.fault()).toMatch(/gone/)
+    await expect(opened.stage(newMessageId(t0))).rejects.toThrow(QueueUnavailable)
+    expect(await redis.cli('KEYS', '*')).toBe('\n')
+    await opened.close({ deadlineMs: 1000 })
+    queue = await openQueue({ url: redis.url })
+    await queue.put(newMessage(), { now: t0 })
+  })
+
+  it('whose settings became unsafe takes no mail after a reconnect, until they are mended', async () => {
+    const opened = await start()
+    await redis.cli('CONFIG', 'SET', 'appendfsync', 'everysec')
+    await redis.cli('CLIENT', 'KILL', 'TYPE', 'normal')
+    await vi.waitFor(() => expect(opened.fault()).toMatch(/CONFIG SET appendfsync always/), { timeout: 5000 })
+    await expect(opened.put(newMessage(), { now: t0 })).rejects.toThrow(QueueUnavailable)
+    await redis.cli('CONFIG', 'SET', 'appendfsync', 'always')
+    await vi.waitFor(() => expect(opened.fault()).toBeNull(), { timeout: 5000 })
+    await opened.put(newMessage(), { now: t0 })
+  })
+
+  it('that is full refuses mail, drains, and takes mail again', async () => {
+    const opened = await start(['--maxmemory', '6mb'])
+    const message = () => newMessage({ body: Buffer.alloc(60_000, 'x') })
+    let kept = 0
+    const fill = async (): Promise<never> => {
+      for (;;) {
+        await opened.put(message(), { now: t0 })
+        kept++
+      }
+    }
+    await expect(fill()).rejects.toThrow(QueueFull)
+    expect(kept).toBeGreaterThan(10)
+    expect(await opened.totals({ now: t0 })).toMatchObject({ items: kept })
+    await redis.cli('CONFIG', 'SET', 'maxmemory', '2mb')
+    await expect(opened.put(message(), { now: t0 })).rejects.toThrow(QueueFull)
+    const { leased } = await opened.claim(alpha)
+    expect(leased).toHaveLength(kept)
+    for (const { lease } of leased) await opened.settle(lease, { items: [], dsn: null }, alpha)
+    await redis.cli('CONFIG', 'SET', 'maxmemory', '6mb')
+    await vi.waitFor(() => opened.put(message(), { now: t0 }), { timeout: 8000, interval: 200 })
+    expect((await opened.totals({ now: t0 })).items).toBe(1)
+  })
+
+  it('with a key of the wrong type where an item should be sets it aside', async () => {
+    const opened = await start()
+    const [bad, good] = [newMessage({ receivedAt: t0 - 5 }), newMessage()]
+    for (const message of [bad, good]) await opened.put(message, { now: t0 })
+    await redis.cli('DEL', `{relay:0}:item:${bad.items[0]!.id}`)
+    await redis.cli('SET', `{relay:0}:item:${bad.items[0]!.id}`, 'x')
+    const { leased } = await opened.claim(alpha)
+    expect(leased.map(({ item }) => item.id)).toEqual([good.items[0]!.id])
+    expect(await opened.totals({ now: t0 })).toMatchObject({ items: 1, corrupt: 1 })
+  })
+
+  it('lets a staged body expire that no message took, and never one that a message has', async () => {
+    const opened = await start()
+    const [left, taken] = [await opened.stage(newMessageId(t0)), await opened.stage(newMessageId(t0))]
+    for (const stage of [left, taken]) await stage.append(Buffer.from('staged'))
+    const message = newMessage({ id: taken.messageId })
+    await opened.put({ ...message, body: { kind: 'staged', stage: taken } }, { now: t0 })
+    expect(Number(await redis.cli('TTL', `{relay:0}:body:${left.messageId}`))).toBeGreaterThan(3000)
+    expect(await redis.cli('TTL', `{relay:0}:body:${taken.messageId}`)).toBe('-1\n')
+  })
+
+  it('is empty but for its marks when all mail has left', async () => {
+    const opened = await start()
+    const messages = Array.from({ length: 20 }, () => newMessage({ items: [{}, { connector: 'beta' }] }))
+    await Promise.all(messages.map((message) => opened.put(message, { now: t0 })))
+    const connectors = ['alpha', 'beta'].map((connector) => ({ connector, limit: 100 }))
+    const { leased } = await opened.claim({ now: t0, leaseMs, connectors })
+    await Promise.all(leased.map(({ lease }) => opened.settle(lease, { items: [], dsn: null }, alpha)))
+    const keys = (await redis.cli('KEYS', '*')).split('\n').filter((key) => !/:gone:|^$/.test(key))
+    expect(keys).toEqual(['{relay:0}:store'])
+    expect(await redis.cli('HGET', '{relay:0}:store', 'bytes')).toBe('0\n')
+  })
+})
+
+/** These wait for the queue's own clocks, so they wait together. */
+describe.skipIf(!redisAvailable).concurrent('within seconds', () => {
+  async function start(context: TestContext, settings: readonly string[] = []): Promise<RedisServer> {
+    const redis = await startRedis(settings)
+    context.onTestFinished(() => redis.destroy())
+    return redis
+  }
+
+  async function open(context: TestContext, fields: RedisQueueFields): Promise<Queue> {
+    const queue = await openQueue(fields)
+    context.onTestFinished(() => queue.close({ deadlineMs: 1000 }))
+    return queue
+  }
+
+  it('reports a server that does not run', async (context) => {
+    const redis = await start(context)
+    await redis.stop()
+    const opening = openQueue({ url: redis.url })
+    await context.expect(opening).rejects.toThrow(/cannot be reached: connect ECONNREFUSED/)
+  })
+
+  it('reports a refused password, and does not show it', async (context) => {
+    const redis = await start(context)
+    await redis.cli('CONFIG', 'SET', 'requirepass', 'right-secret')
+    const opening = openQueue({ url: redis.url, password: 'wrong-secret' })
+    await context.expect(opening).rejects.toThrow(`127.0.0.1:${redis.port}`)
+    await context.expect(opening).rejects.toThrow(/WRONGPASS/)
+    await context.expect(opening).rejects.not.toThrow(/wrong-secret/)
+    await open(context, { url: `redis://default:right-secret@127.0.0.1:${redis.port}` })
+  })
+
+  it('notices that the store is gone though nothing arrives', async (context) => {
+    const redis = await start(context)
+    const logged: string[] = []
+    const queue = await open(context, { url: redis.url, logged })
+    await redis.cli('FLUSHALL')
+    await vi.waitFor(() => context.expect(queue.fault()).toMatch(/gone/), { timeout: 8000 })
+    context.expect(logged.join()).toMatch(/gone/)
+  })
+
+  it('notices that memory runs out before Redis refuses, and when there is room again', async (context) => {
+    const redis = await start(context)
+    const queue = await open(context, { url: redis.url })
+    const used = Number(/used_memory:(\d+)/.exec(await redis.cli('INFO', 'memory'))![1])
+    await redis.cli('CONFIG', 'SET', 'maxmemory', `${Math.round(used * 1.05)}`)
+    await vi.waitFor(() => context.expect(queue.fault()).toMatch(/maxmemory/), { timeout: 8000 })
+    await context.expect(queue.put(newMessage(), { now: t0 })).rejects.toThrow(QueueFull)
+    await redis.cli('CONFIG', 'SET', 'maxmemory', '0')
+    await vi.waitFor(() => context.expect(queue.fault()).toBeNull(), { timeout: 5000 })
+    await queue.put(newMessage(), { now: t0 })
+  })
+})

@@ -1,0 +1,36 @@
+/** Redis queues for tests: open with what matters to the test, and read what was logged. */
+import { createLog } from '../../src/observe/log.ts'
+import type { Queue } from '../../src/queue/queue.ts'
+import { openRedisQueue, type RedisQueueOptions } from '../../src/queue/redis.ts'
+
+export type RedisQueueFields = Partial<RedisQueueOptions['redis']> & {
+  readonly maxItems?: number
+  readonly maxBytes?: number
+  /** Gets the messages of the log. */
+  readonly logged?: string[]
+}
+
+export function openQueue(fields: RedisQueueFields): Promise<Queue> {
+  const { maxItems = 1_000_000, maxBytes = 2 ** 40, logged = [], ...redis } = fields
+  const log = createLog({
+    level: 'info',
+    destination: { write: (line) => void logged.push((JSON.parse(line) as { msg: string }).msg) },
+  })
+  return openRedisQueue({
+    redis: {
+      url: 'redis://127.0.0.1:1',
+      mode: 'single',
+      nodes: [],
+      sentinelName: 'mymaster',
+      username: null,
+      password: null,
+      prefix: 'relay',
+      durability: 'strict',
+      ...redis,
+    },
+    maxItems,
+    maxBytes,
+    log,
+    nodeName: 'test',
+  })
+}

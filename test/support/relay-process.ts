@@ -1,0 +1,198 @@
+/**
+ * A relay as its users run it: the built program in a process of its own, with a configuration file, read
+ * through its log lines and its admin port. Ports are 0 in the configuration and learnt from the log.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { stringify } from 'yaml'
+
+export interface LogLine {
+  readonly level: string
+  readonly msg?: string
+  readonly event?: string
+  readonly [key: string]: unknown
+}
+
+export interface ListedItem {
+  readonly id: string
+  readonly messageId: string
+  readonly connector: string
+  readonly state: string
+  readonly from: string
+  readonly recipients: readonly { address: string; state: string; lastReply: string | null }[]
+  readonly attempts: number
+  readonly lastError: string | null
+}
+
+/** A connector to a smart host on loopback as most tests want it; the password comes from the environment. */
+export function connectorTo(port: number, change: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    id: 1,
+    name: 'Sandbox',
+    addressSpaces: ['*'],
+    smartHosts: ['127.0.0.1'],
+    port,
+    smartHostAuthMechanism: 'basicAuthRequireTLS',
+    user: 'sandbox',
+    password: { env: 'SANDBOX_PASSWORD' },
+    requireTLS: true,
+    tlsAuthLevel: 'encryptionOnly',
+    ...change,
+  }
+}
+
+export class RelayProcess {
+  readonly directory: string
+  readonly lines: LogLine[] = []
+  readonly stderr: string[] = []
+  readonly #config: Record<string, unknown>
+  readonly #env: Record<string, string>
+  readonly #watchers = new Set<() => void>()
+  #child: ChildProcess | null = null
+
+  private constructor(directory: string, config: Record<string, unknown>, env: Record<string, string>) {
+    this.directory = directory
+    this.#config = config
+    this.#env = env
+  }
+
+  /** Starts a relay; `config` is completed by what every test needs. Call `destroy` at the end. */
+  static async start(
+    config: Record<string, unknown>,
+    env: Record<string, string> = {},
+  ): Promise<RelayProcess> {
+    const directory = await mkdtemp(join(tmpdir(), 'relay-'))
+    const relay = new RelayProcess(directory, config, env)
+    await relay.restart()
+    return relay
+  }
+
+  /** Starts the program again on the same data and, unless changed, the same configuration. */
+  async restart(change: Record<string, unknown> = {}): Promise<void> {
+    const file = join(this.directory, 'relay.yaml')
+    const config = {
+      hostname: 'relay.example.com',
+      dataDir: join(this.directory, 'data'),
+      listeners: [{ name: 'exchange', port: 0 }],
+      admin: { port: 0 },
+      ...this.#config,
+      ...change,
+    }
+    await writeFile(file, stringify(config))
+    this.lines.length = 0
+    const child = spawn(process.execPath, ['dist/main.js', 'start', '--config', file], {
+      env: { PATH: process.env.PATH ?? '', SANDBOX_PASSWORD: 'sandbox', ...this.#env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    this.#child = child
+    createInterface({ input: child.stdout! }).on('line', (line) => {
+      this.lines.push(JSON.parse(line) as LogLine)
+      for (const watcher of this.#watchers) watcher()
+    })
+    createInterface({ input: child.stderr! }).on('line', (line) => this.stderr.push(line))
+    child.once('exit', () => {
+      for (const watcher of this.#watchers) watcher()
+    })
+    await this.line((line) => line.msg === 'ready')
+  }
+
+  get pid(): number {
+    return this.#child!.pid!
+  }
+
+  get running(): boolean {
+    return this.#child !== null && this.#child.exitCode === null && this.#child.signalCode === null
+  }
+
+  get port(): number {
+    return this.lines.find((line) => line.msg === 'listening')!.port as number
+  }
+
+  get adminUrl(): string {
+    const { port } = this.lines.find((line) => line.msg === 'admin port open')!
+    return `http://127.0.0.1:${port}`
+  }
+
+  events(name: string): LogLine[] {
+    return this.lines.filter((line) => line.event === name)
+  }
+
+  /** The first line that fits, now or later. Rejects with the log's end when the relay exits before, or in `timeoutMs`. */
+  async line(fits: (line: LogLine) => boolean, timeoutMs = 15_000): Promise<LogLine> {
+    let found: LogLine | undefined
+    await this.until(() => {
+      found = this.lines.find(fits)
+      return found !== undefined
+    }, timeoutMs)
+    return found!
+  }
+
+  /** Waits for a condition over the log lines. */
+  until(condition: () => boolean, timeoutMs = 15_000): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const check = () => {
+        if (condition()) finish(resolve)
+        else if (!this.running) finish(() => reject(new Error(`the relay exited\n${this.#tail()}`)))
+      }
+      const finish = (then: () => void) => {
+        clearTimeout(timer)
+        this.#watchers.delete(check)
+        then()
+      }
+      const timer = setTimeout(
+        () =>
+          finish(() =>
+            reject(new Error(`the condition did not come true in ${timeoutMs} ms\n${this.#tail()}`)),
+          ),
+        timeoutMs,
+      )
+      this.#watchers.add(check)
+      check()
+    })
+  }
+
+  #tail(): string {
+    return [...this.lines.slice(-15).map((line) => JSON.stringify(line)), ...this.stderr.slice(-15)].join(
+      '\n',
+    )
+  }
+
+  /** Every item in the queue, over the admin port as `relay queue list --json` reads it. */
+  async queue(): Promise<ListedItem[]> {
+    const items: ListedItem[] = []
+    let after: string | null = null
+    do {
+      const query: string = after === null ? '' : `&after=${encodeURIComponent(after)}`
+      const answer = await fetch(`${this.adminUrl}/queue?limit=1000${query}`)
+      const page = (await answer.json()) as { items: ListedItem[]; next: string | null }
+      items.push(...page.items)
+      after = page.next
+    } while (after !== null)
+    return items
+  }
+
+  async kill9(): Promise<void> {
+    if (!this.running) return
+    const exited = once(this.#child!, 'exit')
+    this.#child!.kill('SIGKILL')
+    await exited
+  }
+
+  /** SIGTERM; resolves with the exit code. */
+  async stop(): Promise<number | null> {
+    if (!this.running) return this.#child?.exitCode ?? null
+    const exited = once(this.#child!, 'exit')
+    this.#child!.kill('SIGTERM')
+    const [code] = (await exited) as [number | null]
+    return code
+  }
+
+  async destroy(): Promise<void> {
+    await this.kill9()
+    await rm(this.directory, { recursive: true, force: true })
+  }
+}
