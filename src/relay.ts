@@ -172,6 +172,7 @@ function buildDelivery(
     dsnWriter: new DsnWriter({
       queue,
       clock,
+      log: surroundings.log,
       hostname: config.hostname,
       delivery: config.delivery,
       place: (recipient, sizeBytes) => place(routes, { sender: null, recipient, sizeBytes }),

@@ -13,7 +13,7 @@ import type { Clock } from '../clock.ts'
 import type { Connector } from '../config/connector.ts'
 import type { RecordEvent } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'
-import type { LeasedItem } from '../queue/queue.ts'
+import { deadlineOf, type LeasedItem } from '../queue/queue.ts'
 import { formatReply, type Reply, temporary } from '../reply.ts'
 import type { Attempt, ConnectionFault } from './attempt.ts'
 import { type ConnectorState, connected, failed, initialState, mayConnect } from './connector-state.ts'
@@ -39,6 +39,8 @@ export interface ConnectorQueueHost {
   conclude(leased: LeasedItem, attempt: AnsweredAttempt, hostOffersDsn: boolean): Promise<void>
   /** Gives items back to the store untouched. Never rejects. */
   giveBack(leased: readonly LeasedItem[]): Promise<void>
+  /** Lets go of an item whose lease is lost, or whose outcome nobody knows: it comes back when the lease has run out. */
+  abandon(leased: LeasedItem): void
   /** The bytes to send: from memory, or streamed from the store. */
   body(leased: LeasedItem): Buffer | AsyncIterable<Buffer>
   /** False once the lease is lost: then somebody else has the item. */
@@ -108,25 +110,34 @@ export class ConnectorQueue {
     for (const item of leased) {
       const parked = this.#parked.pop()
       if (parked) parked(item)
-      else {
-        this.#waiting.push(item)
-        this.#openLane()
-      }
+      else this.#waiting.push(item)
     }
+    this.#openLanes()
+    // The hosts may have failed between the claim, or the put, and now: then nobody may carry these.
+    if (this.#lanes.size === 0) void this.#giveBackWaiting()
+  }
+
+  /** Gives back what waits and is past its deadline: its sender must hear of it, however slow the hosts are. */
+  giveBackOverdue(now: number): void {
+    if (!this.#waiting.some(({ item }) => deadlineOf(item) <= now)) return
+    const overdue = this.#waiting.filter(({ item }) => deadlineOf(item) <= now)
+    this.#waiting = this.#waiting.filter(({ item }) => deadlineOf(item) > now)
+    void this.#host.giveBack(overdue)
   }
 
   /** Finishes what is in flight until the deadline, gives back what waits. */
   async stop(deadlineMs: number): Promise<void> {
     this.#stopping = true
-    await this.#giveBackWaiting()
+    // On a connection that is still being opened nothing is in flight.
+    this.#abort.abort()
     for (const parked of this.#parked.splice(0)) parked(null)
+    const givenBack = this.#giveBackWaiting()
     const timer = setTimeout(() => {
-      this.#abort.abort()
       for (const connection of this.#connections) connection.close()
     }, deadlineMs)
     await Promise.all(this.#lanes)
     clearTimeout(timer)
-    await this.#giveBackWaiting()
+    await Promise.all([givenBack, this.#giveBackWaiting()])
   }
 
   #limit(): number {
@@ -137,13 +148,17 @@ export class ConnectorQueue {
     return Math.min(ceiling, this.connector.limits.connections)
   }
 
-  #openLane(): void {
+  /** A lane for each item that waits, as far as the limit and the state of the hosts allow. */
+  #openLanes(): void {
+    if (this.#stopping || this.#waiting.length === 0) return
     const permission = mayConnect(this.#state, this.#host.clock.now())
     const limit = permission === 'freely' ? this.#limit() : permission === 'probe' ? 1 : 0
-    if (this.#lanes.size >= limit) return
-    const lane = this.#runLane().catch((error: unknown) => {
-      this.#host.log.error({ err: error, connector: this.connector.id }, 'a delivery lane failed')
-    })
+    while (this.#waiting.length > 0 && this.#lanes.size < limit) this.#openLane()
+  }
+
+  /** The new lane takes its first item at once. */
+  #openLane(): void {
+    const lane = this.#runLane()
     this.#lanes.add(lane)
     void lane.then(() => {
       this.#lanes.delete(lane)
@@ -155,15 +170,18 @@ export class ConnectorQueue {
   /** What still waits when a lane ended: an idle or a new lane takes it, or nobody may and it goes back. */
   #resume(): void {
     while (this.#parked.length > 0 && this.#waiting.length > 0) this.#parked.pop()!(this.#waiting.shift()!)
-    if (this.#waiting.length === 0) return
-    this.#openLane()
+    this.#openLanes()
     if (this.#lanes.size === 0) void this.#giveBackWaiting()
   }
 
+  /** Never rejects. */
   async #runLane(): Promise<void> {
     let connection: SmartHostConnection | null = null
+    let work: LeasedItem | null = null
     try {
-      for (let work = await this.#next(null); work !== null; work = await this.#next(connection)) {
+      for (;;) {
+        work = await this.#next(connection)
+        if (work === null) return
         if (connection !== null && !this.#reusable(connection)) connection = await this.#end(connection)
         connection ??= await this.#connect()
         if (connection === null) {
@@ -172,6 +190,9 @@ export class ConnectorQueue {
         }
         await this.#carry(work, connection)
       }
+    } catch (error) {
+      this.#host.log.error({ err: error, connector: this.connector.id }, 'a delivery lane failed')
+      if (work !== null) this.#host.abandon(work)
     } finally {
       if (connection !== null) await this.#end(connection)
     }
@@ -191,7 +212,8 @@ export class ConnectorQueue {
   /** The next item, waiting for one as long as the connection is worth keeping; null ends the lane. */
   async #next(connection: SmartHostConnection | null): Promise<LeasedItem | null> {
     let work = this.#waiting.shift()
-    while (work !== undefined && !this.#host.holds(work)) work = this.#waiting.shift()
+    for (; work !== undefined && !this.#host.holds(work); work = this.#waiting.shift())
+      this.#host.abandon(work)
     if (work !== undefined) {
       if (this.#waiting.length < this.connector.limits.connections) this.#host.wanting()
       return work
@@ -213,6 +235,8 @@ export class ConnectorQueue {
 
   /** A new connection to the first host that gives one, or null: then the state says when to try again. */
   async #connect(): Promise<SmartHostConnection | null> {
+    // A lane that had a connection goes on with a new one only as others may open theirs.
+    if (mayConnect(this.#state, this.#host.clock.now()) === 'no') return null
     let last: ConnectionFailure | null = null
     const hosts = await this.#smartHosts.order()
     if ('scope' in hosts) last = hosts as ConnectionFailure
@@ -242,15 +266,17 @@ export class ConnectorQueue {
     if (this.#state.kind === 'ready') return
     this.#state = connected(this.#state)
     this.#recordState(null, host, null)
+    this.#openLanes()
     this.#host.wanting()
   }
 
   #connectionFailed(failure: ConnectionFailure): void {
     const now = this.#host.clock.now()
     if (this.#stopping) return
-    if (this.#connections.size > 0 && failure.fault !== 'auth-refused') {
-      // Others are up: the host takes no more of us now, which is no fault of the connector.
-      this.#ceiling = { connections: this.#connections.size, until: now + ceilingMs }
+    if (failure.fault !== 'auth-refused' && this.#anyConnectionUp()) {
+      // Others are up: the host takes no more of us now, which is no fault of the connector. Lanes are counted
+      // rather than connections, as some may be between two of theirs.
+      this.#ceiling = { connections: Math.max(1, this.#lanes.size - 1), until: now + ceilingMs }
       return
     }
     const state = failed(this.#state, {
@@ -264,6 +290,12 @@ export class ConnectorQueue {
     if (state === this.#state) return
     this.#state = state
     this.#recordState(failure.fault, failure.host, failure.reply)
+  }
+
+  /** One that the host has closed while it was idle proves nothing. */
+  #anyConnectionUp(): boolean {
+    for (const connection of this.#connections) if (connection.usable) return true
+    return false
   }
 
   #recordState(fault: ConnectionFault | null, host: string | null, reply: Reply | null): void {

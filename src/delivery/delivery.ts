@@ -2,6 +2,9 @@
  * Delivery: claims what is due, lets each connector's queue carry it, and concludes every attempt in one
  * atomic step of the store. What waits in memory is bounded by `memory`; the rest stays in the store.
  *
+ * No connector may hold more of that memory than is left free: one whose hosts are slow, with a backlog of
+ * any size, leaves room for the others. And one that holds nothing may always take one item.
+ *
  * A message just accepted goes out from the bytes still at hand (`reserve`, `deliver`) unless older mail of
  * its connector is waiting in the store: then it queues up behind it.
  */
@@ -10,7 +13,14 @@ import type { Connector } from '../config/connector.ts'
 import type { Config } from '../config/schema.ts'
 import type { RecordEvent } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'
-import { type Lease, type LeasedItem, LeaseLost, type Queue, type QueueItem } from '../queue/queue.ts'
+import {
+  type Lease,
+  type LeasedItem,
+  LeaseLost,
+  type Queue,
+  type QueueItem,
+  QueueUnavailable,
+} from '../queue/queue.ts'
 import { ConnectorQueue, type ConnectorQueueHost } from './connector-queue.ts'
 import { type AnsweredAttempt, type Disposition, dispose, expire } from './disposition.ts'
 import type { DsnWriter } from './dsn-writer.ts'
@@ -29,6 +39,8 @@ const orphanBatch = 100
 const itemBytes = 2048
 /** What a claimed body is taken to weigh before it is known: the most that comes with a claim. */
 const claimedBodyBytes = 64 * 1024
+/** After the deadline of a stop: for what was cut off to be noticed. Outcomes not stored by then are the store's to keep. */
+const cutOffMs = 1000
 
 export interface DeliveryOptions {
   readonly queue: Queue
@@ -44,13 +56,25 @@ export interface DeliveryOptions {
   readonly random: () => number
 }
 
+/** An item in hand. */
+interface Held {
+  readonly leased: LeasedItem
+  readonly bytes: number
+  /** The one that is running: it is renewed, and may be a later one than came with the item. */
+  lease: Lease
+  /** Somebody else may have the item now. */
+  lost: boolean
+}
+
 export class Delivery {
   readonly #options: DeliveryOptions
   readonly #queues = new Map<string, ConnectorQueue>()
-  readonly #held = new Map<string, { leased: LeasedItem; lease: Lease; bytes: number }>()
+  readonly #held = new Map<string, Held>()
   /** Connectors for which the store holds more that is due than we took. */
   readonly #backlog = new Set<string>()
   #heldBytes = 0
+  /** The same by connector. */
+  readonly #share = new Map<string, number>()
   #reservedBytes = 0
   #wake: (() => void) | null = null
   #woken = false
@@ -58,6 +82,8 @@ export class Delivery {
   #claiming: Promise<void> = Promise.resolve()
   readonly #timers: NodeJS.Timeout[] = []
   readonly #background = new Map<string, Promise<void>>()
+  /** Duties that did not succeed last time. */
+  readonly #failing = new Set<string>()
 
   constructor(options: DeliveryOptions) {
     this.#options = options
@@ -70,7 +96,8 @@ export class Delivery {
       conclude: (leased, attempt, hostOffersDsn) => this.#conclude(leased, attempt, hostOffersDsn),
       giveBack: (leased) => this.#giveBack(leased),
       body: (leased) => leased.body ?? options.queue.body(leased.item.messageId),
-      holds: (leased) => this.#held.get(leased.item.id)?.leased === leased,
+      abandon: (leased) => this.#release(leased),
+      holds: (leased) => this.#holds(leased),
       wanting: () => this.#nudge(),
     }
     for (const connector of options.connectors) {
@@ -98,8 +125,7 @@ export class Delivery {
   reserve(connector: string, sizeBytes: number): boolean {
     if (this.#stopping || this.#backlog.has(connector)) return false
     if (!this.#queues.get(connector)?.takesDirect) return false
-    if (this.#heldBytes + this.#reservedBytes + sizeBytes + itemBytes > this.#options.delivery.memory)
-      return false
+    if (sizeBytes + itemBytes > this.#free() - this.#shareOf(connector)) return false
     this.#reservedBytes += sizeBytes
     return true
   }
@@ -119,7 +145,7 @@ export class Delivery {
 
   /** Something became due in the store. */
   wake(connector: string): void {
-    this.#backlog.add(connector)
+    this.#expectMore(connector)
     this.#nudge()
   }
 
@@ -134,26 +160,45 @@ export class Delivery {
   /** Claims no more, finishes what is in flight until the deadline, gives the rest back. */
   async stop(deadlineMs: number): Promise<void> {
     this.#stopping = true
-    for (const timer of this.#timers) clearInterval(timer)
     this.#nudge()
-    await this.#claiming
-    await Promise.all([...this.#queues.values()].map((queue) => queue.stop(deadlineMs)))
-    await Promise.all(this.#background.values())
+    const queues = [...this.#queues.values()].map((queue) => queue.stop(deadlineMs))
+    // A store that does not answer keeps everybody who waits for it, but not us.
+    await withinTime(Promise.all([this.#claiming, ...queues]), deadlineMs + cutOffMs)
+    // Until here leases are renewed: an attempt under way may outlast the one it has.
+    for (const timer of this.#timers) clearInterval(timer)
+    await withinTime(Promise.all(this.#background.values()), cutOffMs)
   }
 
-  /** Runs a duty now and then, never twice at a time; one that fails is logged and tried again at its next turn. */
+  /** Runs a duty now and then, never twice at a time; one that fails is tried again at its next turn. */
   #inBackground(duty: string, everyMs: number, run: () => Promise<void>): void {
     const turn = () => {
-      if (this.#background.has(duty) || this.#stopping) return
-      const running = run()
-        .catch((error: unknown) => this.#options.log.error({ err: error, duty }, 'a background duty failed'))
-        .then(() => {
+      if (this.#background.has(duty)) return
+      const running = run().then(
+        () => this.#succeeded(duty),
+        (error: unknown) => this.#failed(duty, error),
+      )
+      this.#background.set(
+        duty,
+        running.then(() => {
           this.#background.delete(duty)
-        })
-      this.#background.set(duty, running)
+        }),
+      )
     }
     turn()
     this.#timers.push(setInterval(turn, everyMs))
+  }
+
+  /** One line when it begins to fail and one when it is over: an outage of the store must not fill the log. */
+  #failed(duty: string, error: unknown): void {
+    if (this.#failing.has(duty)) return
+    this.#failing.add(duty)
+    const { log } = this.#options
+    if (error instanceof QueueUnavailable) log.warn({ duty, reason: error.message }, 'the store is away')
+    else log.error({ err: error, duty }, 'a duty of delivery failed')
+  }
+
+  #succeeded(duty: string): void {
+    if (this.#failing.delete(duty)) this.#options.log.info({ duty }, 'a duty of delivery is done again')
   }
 
   // Claiming
@@ -164,8 +209,9 @@ export class Delivery {
       let sleepMs = pollMs
       try {
         sleepMs = await this.#claim()
+        this.#succeeded('claim')
       } catch (error) {
-        this.#options.log.error({ err: error }, 'cannot claim from the queue')
+        this.#failed('claim', error)
       }
       await this.#sleep(sleepMs)
     }
@@ -180,7 +226,7 @@ export class Delivery {
     const claim = await queue.claim({ now, leaseMs, connectors })
     const taken = new Map<string, LeasedItem[]>()
     for (const leased of claim.leased) {
-      this.#hold(leased)
+      if (!this.#hold(leased)) continue
       const list = taken.get(leased.item.connector)
       if (list) list.push(leased)
       else taken.set(leased.item.connector, [leased])
@@ -188,7 +234,7 @@ export class Delivery {
     let sleepMs = this.#untilUnblocked()
     for (const { connector } of connectors) {
       const dueAt = claim.nextDueAt.get(connector)
-      if (dueAt !== undefined && dueAt <= now) this.#backlog.add(connector)
+      if (dueAt !== undefined && dueAt <= now) this.#expectMore(connector)
       else this.#backlog.delete(connector)
       if (dueAt !== undefined && dueAt > now) sleepMs = Math.min(sleepMs, dueAt - now)
     }
@@ -197,16 +243,38 @@ export class Delivery {
   }
 
   #wanting(): { connector: string; limit: number }[] {
-    const free = this.#options.delivery.memory - this.#heldBytes - this.#reservedBytes
-    let room = Math.max(0, Math.floor(free / claimedBodyBytes))
-    // With nothing in hand something must be claimable, however small the memory setting is.
-    if (this.#held.size === 0) room = Math.max(room, 1)
     const wanting: { connector: string; limit: number }[] = []
+    let free = this.#free()
     for (const [connector, queue] of this.#queues) {
-      const limit = Math.min(queue.wants, room)
-      if (limit > 0) wanting.push({ connector, limit })
+      const limit = this.#limit(connector, { queue, free })
+      if (limit === 0) continue
+      wanting.push({ connector, limit })
+      if (this.#backlog.has(connector)) free -= limit * claimedBodyBytes
     }
     return wanting
+  }
+
+  /** How much to claim for one connector. */
+  #limit(connector: string, { queue, free }: { queue: ConnectorQueue; free: number }): number {
+    const share = this.#shareOf(connector)
+    const room = Math.max(Math.floor((free - share) / claimedBodyBytes), share === 0 ? 1 : 0)
+    if (this.#backlog.has(connector)) return Math.min(queue.wants, room)
+    // One item tells whether there is more. It is asked for also where mail just accepted fills the queue, as
+    // that must not keep older mail waiting.
+    return queue.wants > 0 || queue.takesDirect ? Math.min(1, room) : 0
+  }
+
+  #free(): number {
+    return this.#options.delivery.memory - this.#heldBytes - this.#reservedBytes
+  }
+
+  #shareOf(connector: string): number {
+    return this.#share.get(connector) ?? 0
+  }
+
+  /** Mail of connectors that we do not carry is no backlog. */
+  #expectMore(connector: string): void {
+    if (this.#queues.has(connector)) this.#backlog.add(connector)
   }
 
   #untilUnblocked(): number {
@@ -232,11 +300,19 @@ export class Delivery {
     })
   }
 
-  /** Room came free: worth a claim only where the store is known to hold more, or time has brought it. */
+  /** Room came free, or mail fell due: worth a claim only where the store is known to hold more that may leave. */
   #nudge(): void {
-    if (this.#backlog.size === 0 && !this.#stopping) return
+    if (!this.#stopping && !this.#backlogMayLeave()) return
     this.#woken = true
     this.#wake?.()
+  }
+
+  #backlogMayLeave(): boolean {
+    if (this.#backlog.size === 0) return false
+    const free = this.#free()
+    for (const connector of this.#backlog)
+      if (this.#limit(connector, { queue: this.#queues.get(connector)!, free }) > 0) return true
+    return false
   }
 
   // Concluding
@@ -244,19 +320,21 @@ export class Delivery {
   /** What the attempt means, stored in one step, then reported. */
   async #conclude(leased: LeasedItem, attempt: AnsweredAttempt, hostOffersDsn: boolean): Promise<void> {
     const { clock, delivery, random } = this.#options
-    const disposition = dispose(leased.item, attempt, {
-      now: clock.now(),
-      schedule: delivery.messageRetry,
-      jitter: random(),
-      hostOffersDsn,
-    })
-    await this.#settle(leased, disposition)
+    await this.#settle(leased, () =>
+      dispose(leased.item, attempt, {
+        now: clock.now(),
+        schedule: delivery.messageRetry,
+        jitter: random(),
+        hostOffersDsn,
+      }),
+    )
   }
 
-  async #settle(leased: LeasedItem, disposition: Disposition): Promise<void> {
+  async #settle(leased: LeasedItem, decide: () => Disposition): Promise<void> {
     const { queue, dsnWriter, record, clock, log } = this.#options
     const { item } = leased
     try {
+      const disposition = decide()
       const dsn =
         disposition.report === null ? null : await dsnWriter.write(item, disposition.report, leased.body)
       const message = dsn?.message ?? null
@@ -292,7 +370,7 @@ export class Delivery {
           if (!(error instanceof LeaseLost))
             log.error({ err: error, itemId: one.item.id }, 'cannot give an item back')
         } finally {
-          this.#backlog.add(one.item.connector)
+          this.#expectMore(one.item.connector)
           this.#release(one)
         }
       }),
@@ -301,10 +379,33 @@ export class Delivery {
 
   // Leases
 
-  #hold(leased: LeasedItem): void {
+  /**
+   * Takes an item into our hands. False where we have it already: its lease ran out, as the process or the
+   * machine stood still, and came back to us. Then the attempt under way goes on under the new one; a second
+   * one beside it would send the message twice.
+   */
+  #hold(leased: LeasedItem): boolean {
+    const { item, lease } = leased
+    const held = this.#held.get(item.id)
+    if (held !== undefined) {
+      held.lease = lease
+      held.lost = false
+      return false
+    }
     const bytes = itemBytes + (leased.body?.length ?? 0)
+    this.#held.set(item.id, { leased, lease, bytes, lost: false })
+    this.#weigh(item.connector, bytes)
+    return true
+  }
+
+  #weigh(connector: string, bytes: number): void {
     this.#heldBytes += bytes
-    this.#held.set(leased.item.id, { leased, lease: leased.lease, bytes })
+    this.#share.set(connector, this.#shareOf(connector) + bytes)
+  }
+
+  #holds(leased: LeasedItem): boolean {
+    const held = this.#held.get(leased.item.id)
+    return held?.leased === leased && !held.lost
   }
 
   #lease(leased: LeasedItem): Lease {
@@ -315,12 +416,12 @@ export class Delivery {
     const held = this.#held.get(leased.item.id)
     if (held === undefined || held.leased !== leased) return
     this.#held.delete(leased.item.id)
-    this.#heldBytes -= held.bytes
+    this.#weigh(leased.item.connector, -held.bytes)
   }
 
   async #renew(): Promise<void> {
     const { queue, clock, leaseMs } = this.#options
-    const leases = [...this.#held.values()].map((held) => held.lease)
+    const leases = [...this.#held.values()].filter((held) => !held.lost).map((held) => held.lease)
     if (leases.length === 0) return
     const renewed = new Map<string, Lease>()
     for (const lease of await queue.renew(leases, { now: clock.now(), leaseMs }))
@@ -330,7 +431,7 @@ export class Delivery {
       if (held?.lease.token !== token) continue
       const lease = renewed.get(itemId)
       // What is lost and still waits must not be sent: someone else has it. An attempt under way learns it at settle.
-      if (lease === undefined) this.#release(held.leased)
+      if (lease === undefined) held.lost = true
       else held.lease = lease
     }
   }
@@ -339,17 +440,18 @@ export class Delivery {
 
   async #concludeOverdue(): Promise<void> {
     const { queue, clock, leaseMs } = this.#options
+    for (const waiting of this.#queues.values()) waiting.giveBackOverdue(clock.now())
     while (!this.#stopping) {
       const now = clock.now()
       const overdue = await queue.overdue({ now, leaseMs, limit: overdueBatch })
-      for (const leased of overdue) this.#hold(leased)
-      await Promise.all(
-        overdue.map((leased) =>
-          this.#settle(leased, expire(leased.item, { now, reason: this.#reason(leased.item) })),
-        ),
-      )
+      const ours = overdue.filter((leased) => this.#hold(leased))
+      await Promise.all(ours.map((leased) => this.#expire(leased, now)))
       if (overdue.length < overdueBatch) return
     }
+  }
+
+  #expire(leased: LeasedItem, now: number): Promise<void> {
+    return this.#settle(leased, () => expire(leased.item, { now, reason: this.#reason(leased.item) }))
   }
 
   /** Why an item waits that was never refused itself: its connector's last error. */
@@ -368,9 +470,10 @@ export class Delivery {
     for (const connector of await this.#orphans()) {
       for (let after: string | null = null; !this.#stopping; ) {
         const page = await queue.list({ connector }, { now: clock.now(), limit: 500, after })
-        for (const { item, state } of page.items) {
-          if (state === 'deferred') await queue.change(item.id, { kind: 'retry' }, { now: clock.now() })
-        }
+        const deferred = page.items.filter(({ state }) => state === 'deferred')
+        await Promise.all(
+          deferred.map(({ item }) => queue.change(item.id, { kind: 'retry' }, { now: clock.now() })),
+        )
         after = page.next
         if (after === null) break
       }
@@ -385,9 +488,9 @@ export class Delivery {
     if (connectors.length === 0) return
     for (let taken = 1; taken > 0 && !this.#stopping; ) {
       const claim = await queue.claim({ now: clock.now(), leaseMs, connectors })
-      taken = claim.leased.length
-      for (const leased of claim.leased) this.#hold(leased)
-      await Promise.all(claim.leased.map((leased) => this.#reroute(leased)))
+      const ours = claim.leased.filter((leased) => this.#hold(leased))
+      taken = ours.length
+      await Promise.all(ours.map((leased) => this.#reroute(leased)))
     }
   }
 
@@ -399,9 +502,15 @@ export class Delivery {
   async #reroute(leased: LeasedItem): Promise<void> {
     const { queue, clock, place, record } = this.#options
     const now = clock.now()
-    const items = reroute(leased.item, { place: (recipient) => place(leased.item, recipient), now })
+    // What has run out of time goes nowhere; put back as unreachable it would be due again at once.
+    if (now >= leased.item.expiresAt) return this.#expire(leased, now)
+    let items: readonly QueueItem[]
     try {
+      items = reroute(leased.item, { place: (recipient) => place(leased.item, recipient), now })
       await queue.settle(this.#lease(leased), { items, dsn: null }, { now })
+    } catch (error) {
+      if (error instanceof LeaseLost) return
+      throw error
     } finally {
       this.#release(leased)
     }
@@ -418,4 +527,14 @@ export class Delivery {
       this.wake(item.connector)
     }
   }
+}
+
+/** Waits for it, but no longer than so. */
+async function withinTime(work: Promise<unknown>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const passed = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms)
+  })
+  await Promise.race([work, passed])
+  clearTimeout(timer)
 }

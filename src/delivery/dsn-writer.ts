@@ -7,6 +7,7 @@ import type { Clock } from '../clock.ts'
 import type { Config } from '../config/schema.ts'
 import { itemId, siblingMessageId } from '../message-id.ts'
 import type { MailEvent } from '../observe/events.ts'
+import type { Log } from '../observe/log.ts'
 import { BodyMissing, type NewMessage, type Queue, type QueueItem } from '../queue/queue.ts'
 import type { Report } from './disposition.ts'
 import { composeDsn, type Dsn, returnsContent } from './dsn.ts'
@@ -20,6 +21,7 @@ export interface DsnWriterOptions {
   readonly hostname: string
   readonly delivery: Config['delivery']
   readonly clock: Clock
+  readonly log: Log
   /** Where a message of ours, from the null reverse-path, goes. */
   readonly place: (recipient: string, sizeBytes: number) => Placement
 }
@@ -99,7 +101,10 @@ export class DsnWriter {
     return { id: dsnId, body: { kind: 'inline', bytes: dsn.bytes }, items: [item] }
   }
 
-  /** The original, whole where the report returns it whole, else as much as holds its header; null where it is gone. */
+  /**
+   * The original, whole where the report returns it whole, else as much as holds its header; null where it cannot
+   * be read. That is no reason to keep the outcome from being stored: without it the message would be sent again.
+   */
   async #read(item: QueueItem, report: Report): Promise<Buffer | null> {
     const limit = returnsContent(report, item.sizeBytes) ? item.sizeBytes : headerBytes
     const chunks: Buffer[] = []
@@ -111,7 +116,8 @@ export class DsnWriter {
         if (bytes >= limit) break
       }
     } catch (error) {
-      if (!(error instanceof BodyMissing)) throw error
+      const reason = error instanceof BodyMissing ? error.message : String(error)
+      this.#options.log.warn({ itemId: item.id, reason }, 'a DSN returns nothing of its message')
       return null
     }
     return Buffer.concat(chunks)

@@ -1,5 +1,5 @@
 /**
- * Where log lines go: a file descriptor, written in the background a hundred times a second at most.
+ * Where log lines go: a file descriptor, written in the background twenty times a second at most.
  * The log never stands in the way of mail: a closed pipe, a full disk or a reader that has stopped reading
  * costs lines, which are counted, and never the process, its memory or its end. (pino's own destination
  * ends the process at ENOSPC while it runs, and waits at exit until the disk has room again.)
@@ -8,7 +8,7 @@ import { write, writeSync } from 'node:fs'
 
 /** Some 50,000 lines. */
 const maxBufferedBytes = 16 * 1024 ** 2
-const gatherMs = 10
+const gatherMs = 50
 const retryMs = 500
 const exitDeadlineMs = 1000
 

@@ -4,7 +4,7 @@
  */
 
 import type { Counts } from './embedded-index.ts'
-import type { EmbeddedStore, KeyRange, Write } from './embedded-store.ts'
+import type { KeyRange, Write } from './embedded-store.ts'
 import type { FullPlace } from './leases.ts'
 import { deadlineOf, type QueueItem } from './queue.ts'
 import { decodeItem, encodeItem } from './record.ts'
@@ -42,20 +42,20 @@ export function placeOf(item: QueueItem): FullPlace {
 const empty = Buffer.alloc(0)
 
 /** Enters a place into the index, or takes it out. */
-export function indexWrites(store: EmbeddedStore, place: FullPlace, present: boolean): readonly Write[] {
+export function indexWrites(place: FullPlace, present: boolean): readonly Write[] {
   const { connector, nextAttemptAt, id } = place
   const value = present ? empty : null
-  if (place.suspended) return [[store.suspended, [connector, id], value]]
+  if (place.suspended) return [['suspended', [connector, id], value]]
   return [
-    [store.due, [connector, nextAttemptAt, id], value],
-    [store.deadlines, [place.deadlineAt, id], value],
+    ['due', [connector, nextAttemptAt, id], value],
+    ['deadlines', [place.deadlineAt, id], value],
   ]
 }
 
-export function countsWrite(store: EmbeddedStore, connector: string, counts: Counts | null): Write {
-  if (counts === null) return [store.counts, connector, null]
+export function countsWrite(connector: string, counts: Counts | null): Write {
+  if (counts === null) return ['counts', connector, null]
   const { waiting, suspended, due, horizon } = counts
-  return [store.counts, connector, `${waiting} ${suspended} ${due} ${horizon}`]
+  return ['counts', connector, `${waiting} ${suspended} ${due} ${horizon}`]
 }
 
 export function decodeCounts(text: string): Counts {

@@ -44,15 +44,15 @@ export class Plan {
     for (const item of parcel.items) this.#insert(item)
     this.#share(parcel.messageId, { before: 1, after: parcel.items.length })
     for (const [n, chunk] of chunksOf(parcel.rest, parcel.chunksStored))
-      this.writes.push([this.#store.bodies, [parcel.messageId, n], chunk])
-    if (parcel.chunksStored > 0) this.writes.push([this.#store.staged, parcel.messageId, null])
+      this.writes.push(['bodies', [parcel.messageId, n], chunk])
+    if (parcel.chunksStored > 0) this.writes.push(['staged', parcel.messageId, null])
     this.bytes += parcel.bodyBytes
   }
 
   /** Replaces a held item by what it becomes, and removes the body with the last item that needs it. */
   replace(hold: Hold, becomes: readonly EncodedItem[]): void {
     const itself = becomes.find(({ place }) => place.id === hold.place.id)
-    if (itself === undefined) this.writes.push([this.#store.items, hold.place.id, null])
+    if (itself === undefined) this.writes.push(['items', hold.place.id, null])
     this.#leave(hold.place)
     for (const item of becomes) this.#insert(item)
 
@@ -66,31 +66,31 @@ export class Plan {
   setAside(id: string, place: FullPlace | null): void {
     const { corrupt, items } = this.#store
     const bytes = this.#store.getBytes(items, id)
-    if (bytes !== undefined) this.writes.push([corrupt, id, bytes], [items, id, null])
-    else if (!this.#store.has(corrupt, id)) this.writes.push([corrupt, id, Buffer.alloc(0)])
+    if (bytes !== undefined) this.writes.push(['corrupt', id, bytes], ['items', id, null])
+    else if (!this.#store.has(corrupt, id)) this.writes.push(['corrupt', id, Buffer.alloc(0)])
     if (place !== null) this.#leave(place)
   }
 
   /** A chunk of a body whose message is not put yet. */
   stage(messageId: string, chunk: { number: number; bytes: Buffer }): void {
-    if (chunk.number === 0) this.writes.push([this.#store.staged, messageId, Buffer.alloc(0)])
-    this.writes.push([this.#store.bodies, [messageId, chunk.number], chunk.bytes])
+    if (chunk.number === 0) this.writes.push(['staged', messageId, Buffer.alloc(0)])
+    this.writes.push(['bodies', [messageId, chunk.number], chunk.bytes])
   }
 
   unstage(messageId: string, chunks: number): void {
-    this.writes.push([this.#store.staged, messageId, null])
-    for (let n = 0; n < chunks; n++) this.writes.push([this.#store.bodies, [messageId, n], null])
+    this.writes.push(['staged', messageId, null])
+    for (let n = 0; n < chunks; n++) this.writes.push(['bodies', [messageId, n], null])
   }
 
   #leave(place: FullPlace): void {
     this.left.push(place)
-    this.writes.push(...indexWrites(this.#store, place, false))
+    this.writes.push(...indexWrites(place, false))
   }
 
   #insert({ place, record }: EncodedItem): void {
     this.#arriving.add(place.id)
     this.entered.push(place)
-    this.writes.push([this.#store.items, place.id, record], ...indexWrites(this.#store, place, true))
+    this.writes.push(['items', place.id, record], ...indexWrites(place, true))
   }
 
   #sharersOf(messageId: string): number {
@@ -100,13 +100,12 @@ export class Plan {
   #share(messageId: string, count: { before: number; after: number }): void {
     if (count.before === count.after) return
     this.#sharers.set(messageId, count.after)
-    if (count.after > 1) this.writes.push([this.#store.shared, messageId, String(count.after)])
-    else if (count.before > 1) this.writes.push([this.#store.shared, messageId, null])
+    if (count.after > 1) this.writes.push(['shared', messageId, String(count.after)])
+    else if (count.before > 1) this.writes.push(['shared', messageId, null])
   }
 
   #removeBody(messageId: string, bodyBytes: number): void {
-    for (let n = 0; n < chunkCount(bodyBytes); n++)
-      this.writes.push([this.#store.bodies, [messageId, n], null])
+    for (let n = 0; n < chunkCount(bodyBytes); n++) this.writes.push(['bodies', [messageId, n], null])
     this.bytes -= bodyBytes
   }
 }

@@ -13,7 +13,20 @@ import { type Database, type Key, open, type RootDatabase, type Transaction } fr
 import { QueueFull, QueueUnavailable } from './queue.ts'
 
 /** One key to be written, or removed where the value is null. */
-export type Write = readonly [database: Database, key: Key, value: string | Buffer | null]
+export type Write = readonly [database: DatabaseName, key: Key, value: string | Buffer | null]
+
+/** Writes name their database: the object behind the name is another one after `unmap`. */
+type DatabaseName =
+  | 'items'
+  | 'bodies'
+  | 'staged'
+  | 'shared'
+  | 'due'
+  | 'deadlines'
+  | 'suspended'
+  | 'counts'
+  | 'corrupt'
+  | 'meta'
 
 export interface KeyRange {
   readonly start?: Key
@@ -31,6 +44,7 @@ export class EmbeddedStore {
   #root!: RootDatabase
   #transaction!: Transaction
   #options!: { transaction: Transaction }
+  #isOpen = false
   #mappedAtFirst = 0
   #lost: string | null = null
 
@@ -64,8 +78,9 @@ export class EmbeddedStore {
       makeDurable(this.#directory)
       this.refresh()
     } catch (error) {
+      void this.#closeEnvironment()
       releaseLock(this.#lock, this.#directory)
-      throw error
+      throw cannotOpen(directory, error)
     }
   }
 
@@ -100,7 +115,8 @@ export class EmbeddedStore {
     if (this.#lost !== null) throw new QueueUnavailable(this.#lost)
     try {
       await this.#root.batch(() => {
-        for (const [database, key, value] of writes) {
+        for (const [name, key, value] of writes) {
+          const database: Database = this[name]
           if (value === null) database.remove(key)
           else database.put(key, value)
         }
@@ -108,7 +124,7 @@ export class EmbeddedStore {
     } catch (error) {
       const cause = await commitError(error)
       this.#checkEnvironment()
-      throw isFull(cause, this.#directory)
+      throw isDiskFull((cause as { code?: unknown }).code, () => freeBytes(this.#directory))
         ? new QueueFull('The disk of the queue is full', { cause })
         : new QueueUnavailable(`The queue cannot be written: ${text(cause)}`, { cause })
     }
@@ -130,8 +146,7 @@ export class EmbeddedStore {
 
   /** Commits are over, and no range is being read. */
   async close(): Promise<void> {
-    this.#transaction.done()
-    await this.#root.close()
+    await this.#closeEnvironment()
     releaseLock(this.#lock, this.#directory)
   }
 
@@ -146,13 +161,19 @@ export class EmbeddedStore {
    * and at the beginning of a turn of the event loop, it is over before anybody else runs.
    */
   async unmap(): Promise<void> {
-    this.#transaction.done()
-    await this.#root.close()
+    await this.#closeEnvironment()
     try {
       this.#open()
     } catch (error) {
       this.#lost = `The queue's file could not be opened again, restart the relay: ${text(error)}`
     }
+  }
+
+  async #closeEnvironment(): Promise<void> {
+    if (!this.#isOpen) return
+    this.#isOpen = false
+    this.#transaction.done()
+    await this.#root.close()
   }
 
   #open(): void {
@@ -170,18 +191,18 @@ export class EmbeddedStore {
     this.corrupt = this.#root.openDB({ name: 'corrupt', encoding: 'binary' })
     this.#transaction = this.#root.useReadTransaction()
     this.#options = { transaction: this.#transaction }
+    this.#isOpen = true
   }
 
   /**
-   * After a failed write of its first pages LMDB refuses everything, reads too, until the environment is
-   * opened anew, and lmdb-js would wait for the next commit for ever.
+   * After a failed write of its first pages LMDB refuses everything until the file is opened anew, and lmdb-js
+   * would wait for the next commit for ever. An empty transaction writes nothing, and tells.
    */
   #checkEnvironment(): void {
     try {
-      this.refresh()
-      this.has(this.meta, 'version')
+      this.#root.transactionSync(() => undefined)
     } catch (error) {
-      this.#lost = `The queue's file was damaged by a failed write, restart the relay: ${text(error)}`
+      this.#lost = `The queue's file could not be written, restart the relay: ${text(error)}`
     }
   }
 }
@@ -198,8 +219,13 @@ function openEnvironment(path: string): RootDatabase {
       ...{ eventTurnBatching: false, permissionsMode: 0o600 },
     })
   } catch (error) {
-    throw new QueueUnavailable(`Cannot open the queue in ${path}: ${text(error)}`, { cause: error })
+    throw cannotOpen(path, error)
   }
+}
+
+function cannotOpen(directory: string, error: unknown): QueueUnavailable {
+  if (error instanceof QueueUnavailable) return error
+  return new QueueUnavailable(`Cannot open the queue in ${directory}: ${text(error)}`, { cause: error })
 }
 
 /** Directories open in this process: LMDB's table of readers tells only processes apart. */
@@ -270,18 +296,19 @@ async function commitError(error: unknown): Promise<unknown> {
   return reason === undefined ? error : reason.catch((cause: unknown) => cause)
 }
 
-const mapFull = -30792
-const fullCodes = [mapFull, 27 /* EFBIG */, 28 /* ENOSPC */, 122 /* EDQUOT */]
+/** MDB_MAP_FULL, EFBIG, ENOSPC, EDQUOT. */
+const fullCodes = [-30792, 27, 28, 122]
 const ioError = 5
 const leastFreeBytes = 1024 * 1024
 
-/** A write that the disk takes only in part is an I/O error to LMDB, so the disk itself is asked. */
-function isFull(error: unknown, directory: string): boolean {
-  const code = (error as { code?: unknown }).code as number
-  if (fullCodes.includes(code)) return true
-  if (code !== ioError) return false
+/** A write that the disk takes only in part is an I/O error to LMDB, so the disk itself has to be asked. */
+export function isDiskFull(code: unknown, freeBytes: () => number): boolean {
+  return fullCodes.includes(code as number) || (code === ioError && freeBytes() < leastFreeBytes)
+}
+
+function freeBytes(directory: string): number {
   const { bavail, bsize } = statfsSync(directory)
-  return bavail * bsize < leastFreeBytes
+  return bavail * bsize
 }
 
 const text = (error: unknown): string => (error instanceof Error ? error.message : String(error))

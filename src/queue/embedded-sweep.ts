@@ -14,8 +14,8 @@ export async function removeStagedBodies(store: EmbeddedStore): Promise<number> 
     const range = { start: [messageId], end: [messageId, Number.MAX_SAFE_INTEGER] }
     const chunks = [...store.keys(store.bodies, range)]
     for (let at = 0; at < chunks.length; at += largestCommit)
-      await store.commit(chunks.slice(at, at + largestCommit).map((key): Write => [store.bodies, key, null]))
-    await store.commit([[store.staged, messageId, null]])
+      await store.commit(chunks.slice(at, at + largestCommit).map((key): Write => ['bodies', key, null]))
+    await store.commit([['staged', messageId, null]])
   }
   store.refresh()
   return messageIds.length

@@ -7,31 +7,20 @@
  * so it always agrees with the snapshot that is read. An item whose change is being committed stays held.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { isItemId, isMessageId } from '../message-id.ts'
+import { isItemId } from '../message-id.ts'
 import type { Log } from '../observe/log.ts'
 import { EmbeddedIndex } from './embedded-index.ts'
-import {
-  chunkBytes,
-  chunkCount,
-  countsWrite,
-  decode,
-  decodeCounts,
-  type EncodedItem,
-  encode,
-  itemsOf,
-  placeOf,
-  type StoredItem,
-} from './embedded-layout.ts'
+import { decodeCounts, type EncodedItem, encode, placeOf, type StoredItem } from './embedded-layout.ts'
 import { find } from './embedded-list.ts'
-import { type Parcel, Plan } from './embedded-plan.ts'
+import type { Parcel } from './embedded-plan.ts'
+import { EmbeddedReader, sliceLength } from './embedded-reader.ts'
 import { EmbeddedStage } from './embedded-stage.ts'
 import { EmbeddedStore, type Write } from './embedded-store.ts'
 import { removeStagedBodies } from './embedded-sweep.ts'
-import { GroupCommit } from './group-commit.ts'
+import { EmbeddedWriter } from './embedded-writer.ts'
 import { type FullPlace, type Hold, Leases, leaseOf, type Place } from './leases.ts'
 import { changed, matches } from './operator.ts'
 import {
-  BodyMissing,
   type Change,
   type ChangeResult,
   type Claim,
@@ -47,7 +36,6 @@ import {
   type Page,
   type PutOptions,
   type Queue,
-  QueueFull,
   type QueueTotals,
   QueueUnavailable,
   type Stage,
@@ -66,71 +54,56 @@ export interface EmbeddedQueueOptions {
 
 export async function openEmbeddedQueue(options: EmbeddedQueueOptions): Promise<Queue> {
   const store = new EmbeddedStore(options.dir)
-  const bodies = await removeStagedBodies(store)
-  if (bodies > 0) options.log.info({ bodies }, 'Removed message bodies that were never queued')
-  const epoch = Number(store.get(store.meta, 'epoch') ?? 0) + 1
-  await store.commit([[store.meta, 'epoch', String(epoch)]])
-  store.refresh()
-  return new EmbeddedQueue(store, { ...options, epoch })
+  try {
+    const bodies = await removeStagedBodies(store)
+    if (bodies > 0) options.log.info({ bodies }, 'Removed message bodies that were never queued')
+    const epoch = Number(store.get(store.meta, 'epoch') ?? 0) + 1
+    await store.commit([['meta', 'epoch', String(epoch)]])
+    store.refresh()
+    return new EmbeddedQueue(store, { ...options, epoch })
+  } catch (error) {
+    await store.close()
+    throw error
+  }
 }
-
-/** How many keys one slice of a list or a search looks at before others get their turn. */
-const sliceLength = 250
-/** A commit that takes longer means a disk that hangs. */
-const slowCommitMs = 30_000
-/** How often the memory that the file's mapping takes is looked at. */
-const mappingCheckMs = 250
 
 class EmbeddedQueue implements Queue {
   readonly store = 'embedded'
   readonly #store: EmbeddedStore
   readonly #options: EmbeddedQueueOptions
+  readonly #reader: EmbeddedReader
   readonly #index: EmbeddedIndex
   readonly #leases: Leases
-  readonly #commits: GroupCommit<Plan>
-  #bytes: number
-  #stagedBytes = 0
+  readonly #writer: EmbeddedWriter
   #corrupt: number
-  #fault: string | null = null
-  #commitBeganAt: number | null = null
-  #unmapping = false
-  readonly #mappingCheck: NodeJS.Timeout
   #closing: Promise<void> | null = null
 
   constructor(store: EmbeddedStore, options: EmbeddedQueueOptions & { epoch: number }) {
     this.#store = store
     this.#options = options
     this.#leases = new Leases(options.epoch)
-    this.#bytes = Number(store.get(store.meta, 'bytes') ?? 0)
     this.#corrupt = store.count(store.corrupt)
-    this.#index = new EmbeddedIndex({
-      from: (connector, from) => this.#dueFrom(connector, from),
-      count: (connector, { after, until }) =>
-        store.count(store.due, { start: [connector, after + 1], end: [connector, until + 1] }),
-    })
+    this.#reader = new EmbeddedReader(store)
+    this.#index = new EmbeddedIndex(this.#reader)
     for (const connector of store.keys(store.counts))
       this.#index.restore(connector, decodeCounts(store.get(store.counts, connector)!))
-    this.#commits = new GroupCommit<Plan>({
-      ready: () => this.#unmapIfAsked(),
-      begin: () => new Plan(store),
-      commit: (plan) => this.#commit(plan),
-      publish: (plan) => this.#publish(plan),
-      failed: (error) => this.#commitFailed(error),
-    })
-    this.#mappingCheck = setInterval(() => this.#checkMapping(), mappingCheckMs).unref()
+    this.#writer = new EmbeddedWriter(store, this.#index, options)
   }
 
   async stage(messageId: string): Promise<Stage> {
     this.#assertOpen()
     return new EmbeddedStage(messageId, {
-      reserve: (sizeBytes) => this.#reserve(sizeBytes),
-      release: (sizeBytes) => {
-        this.#stagedBytes -= sizeBytes
+      reserve: (sizeBytes) => {
+        this.#assertOpen()
+        this.#writer.reserve(sizeBytes)
       },
-      write: (id, chunk) => this.#submit((plan) => plan.stage(id, chunk)),
+      release: (sizeBytes) => this.#writer.release(sizeBytes),
+      write: (id, chunk) => this.#writer.submit((plan) => plan.stage(id, chunk)),
       // A queue that closes first leaves them to the next opening.
       remove: (id, chunks) =>
-        this.#submit((plan) => plan.unstage(id, chunks), { keep: 'background' }).catch(() => undefined),
+        this.#writer
+          .submit((plan) => plan.unstage(id, chunks), { keep: 'background' })
+          .catch(() => undefined),
     })
   }
 
@@ -139,9 +112,9 @@ class EmbeddedQueue implements Queue {
     checkMessage(message, options.lease)
     let leases: readonly Lease[] = []
     await this.#withParcel(message, (parcel) =>
-      this.#submit(
+      this.#writer.submit(
         (plan) => {
-          this.#refuseFull(plan, message)
+          this.#writer.refuseFull(plan, message)
           plan.refuseExisting(parcel.items)
           plan.add(parcel)
         },
@@ -168,7 +141,7 @@ class EmbeddedQueue implements Queue {
           nextDueAt.set(connector, place.nextAttemptAt)
           break
         }
-        const stored = this.#read(place)
+        const stored = this.#reader.at(place)
         if (stored === null) unreadable.push(this.#setAside(place.id, place))
         else {
           leased.push(this.#leaseOut(stored, now + leaseMs))
@@ -180,23 +153,16 @@ class EmbeddedQueue implements Queue {
     return { leased, nextDueAt }
   }
 
-  async overdue({
-    now,
-    leaseMs,
-    limit,
-  }: {
-    now: number
-    leaseMs: number
-    limit: number
-  }): Promise<readonly LeasedItem[]> {
+  async overdue(options: { now: number; leaseMs: number; limit: number }): Promise<readonly LeasedItem[]> {
+    const { now, leaseMs, limit } = options
     this.#assertOpen()
     this.#expire(now)
     const leased: LeasedItem[] = []
     const unreadable: [deadlineAt: number, id: string][] = []
-    for (const [deadlineAt, id] of this.#store.keys(this.#store.deadlines, { end: [now + 1] })) {
+    for (const [deadlineAt, id] of this.#reader.overdue(now)) {
       if (leased.length === limit) break
       if (this.#leases.has(id)) continue
-      const stored = this.#readById(id)
+      const stored = this.#reader.byId(id)
       if (stored === null || deadlineOf(stored.item) !== deadlineAt) unreadable.push([deadlineAt, id])
       else leased.push(this.#leaseOut(stored, now + leaseMs))
     }
@@ -229,13 +195,9 @@ class EmbeddedQueue implements Queue {
 
   async *body(messageId: string): AsyncIterable<Buffer> {
     this.#assertOpen()
-    const bodyBytes = this.#bodyBytesOf(messageId)
-    for (let n = 0; n < chunkCount(bodyBytes); n++) {
-      this.#assertOpen()
-      const chunk = this.#store.get(this.#store.bodies, [messageId, n])
-      if (chunk?.length !== Math.min(chunkBytes, bodyBytes - n * chunkBytes))
-        throw new BodyMissing(`The body of ${messageId} is not whole`)
+    for (const chunk of this.#reader.body(messageId)) {
       yield chunk
+      this.#assertOpen()
     }
   }
 
@@ -272,7 +234,7 @@ class EmbeddedQueue implements Queue {
   async change(itemId: string, change: Change, { now }: { now: number }): Promise<ChangeResult> {
     if ((await this.get(itemId, { now })) === null) return 'missing'
     if (this.#leases.has(itemId)) return 'busy'
-    const stored = this.#readById(itemId)
+    const stored = this.#reader.byId(itemId)
     if (stored === null) return 'missing'
     const { item, bodyBytes } = stored
     const after = change.kind === 'remove' ? null : changed(item, change, { now })
@@ -293,22 +255,12 @@ class EmbeddedQueue implements Queue {
   }
 
   fault(): string | null {
-    if (this.#closing !== null) return 'The queue is closed'
-    if (this.#commitBeganAt !== null && performance.now() - this.#commitBeganAt > slowCommitMs)
-      return `The disk of the queue has not answered for ${slowCommitMs / 1000} seconds`
-    return this.#store.lost ?? this.#fault
+    return this.#closing === null ? this.#writer.fault() : 'The queue is closed'
   }
 
   close({ deadlineMs }: { deadlineMs: number }): Promise<void> {
-    this.#closing ??= this.#close(deadlineMs)
+    this.#closing ??= this.#writer.close(deadlineMs, closed())
     return this.#closing
-  }
-
-  async #close(deadlineMs: number): Promise<void> {
-    clearInterval(this.#mappingCheck)
-    const { running } = await this.#commits.drain({ deadlineMs, refusal: closed() })
-    if (running) this.#options.log.error('The queue was left with a commit under way')
-    else await this.#store.close()
   }
 
   #assertOpen(): void {
@@ -324,7 +276,7 @@ class EmbeddedQueue implements Queue {
 
   #leaseOut(stored: StoredItem, expiresAt: number): LeasedItem {
     const hold = this.#hold(placeOf(stored.item), { bodyBytes: stored.bodyBytes, expiresAt })
-    return { item: stored.item, lease: leaseOf(hold), body: this.#smallBody(stored) }
+    return { item: stored.item, lease: leaseOf(hold), body: this.#reader.smallBody(stored) }
   }
 
   #hold(place: FullPlace, options: { bodyBytes: number; expiresAt: number }): Hold {
@@ -349,68 +301,6 @@ class EmbeddedQueue implements Queue {
 
   // What is written.
 
-  async #commit(plan: Plan): Promise<void> {
-    this.#commitBeganAt = performance.now()
-    try {
-      for (const [connector, counts] of this.#index.countsAfter(plan.left, plan.entered))
-        plan.writes.push(countsWrite(this.#store, connector, counts))
-      plan.writes.push([this.#store.meta, 'bytes', String(this.#bytes + plan.bytes)])
-      await this.#store.commit(plan.writes)
-    } finally {
-      this.#commitBeganAt = null
-    }
-  }
-
-  #publish(plan: Plan): void {
-    this.#store.refresh()
-    this.#bytes += plan.bytes
-    for (const place of plan.left) this.#index.remove(place)
-    for (const place of plan.entered) this.#index.insert(place)
-  }
-
-  #checkMapping(): void {
-    if (this.#unmapping || !this.#store.isMappedLarge) return
-    this.#unmapping = true
-    // Whoever only reads makes no commits, between which alone the file can be opened anew.
-    this.#submit(() => undefined).catch(() => undefined)
-  }
-
-  async #unmapIfAsked(): Promise<void> {
-    if (!this.#unmapping) return
-    await nextTurn()
-    await this.#store.unmap()
-    this.#unmapping = false
-  }
-
-  #commitFailed(error: unknown): void {
-    const { log } = this.#options
-    if (error === null) log.info('The queue can be written again')
-    else if (this.#fault === null) log.error({ err: error }, 'The queue cannot be written')
-    this.#fault = error === null ? null : error instanceof Error ? error.message : String(error)
-  }
-
-  /**
-   * Resolves when the plan is durable. What is to be kept is tried until it is: `awaited` by the caller, or in
-   * the `background` from the first failure on.
-   */
-  #submit(
-    plan: (plan: Plan) => void,
-    options: { applied?: () => void; keep?: 'awaited' | 'background' | null } = {},
-  ): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#commits.submit({
-        plan,
-        keep: (options.keep ?? null) !== null,
-        kept: options.keep === 'background' ? resolve : () => undefined,
-        refused: reject,
-        applied: () => {
-          options.applied?.()
-          resolve()
-        },
-      })
-    })
-  }
-
   #withParcel<T>(message: NewMessage, write: (parcel: Parcel) => Promise<T>): Promise<T> {
     const { id: messageId, body } = message
     const bodyBytes = bodySize(body)
@@ -431,14 +321,14 @@ class EmbeddedQueue implements Queue {
     const { expiresAt } = hold
     const others = becomes.filter(({ place }) => place.id !== hold.place.id)
     const write = (dsn: Parcel | null): Promise<void> =>
-      this.#submit(
+      this.#writer.submit(
         (plan) => {
           plan.refuseExisting([...others, ...(dsn?.items ?? [])])
           plan.replace(hold, becomes)
           if (dsn !== null) plan.add(dsn)
         },
         {
-          keep: options.keep ? 'awaited' : null,
+          ...(options.keep && { keep: 'awaited' as const }),
           applied: () => this.#leases.end(hold.place.id),
         },
       )
@@ -454,71 +344,14 @@ class EmbeddedQueue implements Queue {
   #isUnchanged(hold: Hold, becomes: readonly EncodedItem[]): boolean {
     const [item, ...others] = becomes
     if (item?.place.id !== hold.place.id || others.length > 0) return false
-    return this.#store.get(this.#store.items, hold.place.id) === item.record
-  }
-
-  #refuseFull(plan: Plan, message: NewMessage): void {
-    const { maxItems, maxBytes } = this.#options
-    const items = this.#index.items + plan.entered.length - plan.left.length + message.items.length
-    if (items > maxItems) throw new QueueFull(`The queue holds its limit of ${maxItems} items`)
-    const inlineBytes = message.body.kind === 'inline' ? message.body.bytes.length : 0
-    if (this.#bytes + plan.bytes + this.#stagedBytes + inlineBytes > maxBytes)
-      throw new QueueFull(`The queue holds its limit of ${maxBytes} bytes`)
-  }
-
-  #reserve(sizeBytes: number): void {
-    this.#assertOpen()
-    const { maxBytes } = this.#options
-    if (this.#bytes + this.#stagedBytes + sizeBytes > maxBytes)
-      throw new QueueFull(`The queue holds its limit of ${maxBytes} bytes`)
-    this.#stagedBytes += sizeBytes
-  }
-
-  // What is read.
-
-  *#dueFrom(connector: string, from: Place | null): Iterable<Place> {
-    const start = from === null ? [connector] : [connector, from.nextAttemptAt, from.id]
-    const range = { start, end: [connector, Number.MAX_SAFE_INTEGER] }
-    for (const [, nextAttemptAt, id] of this.#store.keys(this.#store.due, range))
-      yield { connector, nextAttemptAt, id, suspended: false }
-  }
-
-  #readById(id: string): StoredItem | null {
-    return decode(id, this.#store.get(this.#store.items, id) ?? '')
-  }
-
-  /** Null where there is no record, or it is not the one that the index means. */
-  #read(place: Place): StoredItem | null {
-    const stored = this.#readById(place.id)
-    if (stored === null) return null
-    const { connector, nextAttemptAt, suspended } = stored.item
-    const meant = connector === place.connector && nextAttemptAt === place.nextAttemptAt
-    return meant && suspended === null ? stored : null
+    return this.#reader.isStored(hold.place.id, item.record)
   }
 
   #look(itemId: string, now: number): ListedItem | 'unreadable' | null {
-    const record = this.#store.get(this.#store.items, itemId)
-    if (record === undefined) return null
-    const item = decode(itemId, record)?.item
-    if (item === undefined) return 'unreadable'
+    const item = this.#reader.byId(itemId)?.item
+    if (item === undefined) return this.#reader.exists(itemId) ? 'unreadable' : null
     const leased = this.#leases.has(itemId) && item.suspended === null
     return { item, state: stateOf(item, { now, leased }) }
-  }
-
-  #smallBody({ item, bodyBytes }: StoredItem): Buffer | null {
-    if (bodyBytes === 0) return Buffer.alloc(0)
-    if (bodyBytes > chunkBytes) return null
-    const chunk = this.#store.get(this.#store.bodies, [item.messageId, 0])
-    return chunk?.length === bodyBytes ? chunk : null
-  }
-
-  #bodyBytesOf(messageId: string): number {
-    if (isMessageId(messageId))
-      for (const id of this.#store.keys(this.#store.items, itemsOf(messageId))) {
-        const stored = this.#readById(id)
-        if (stored !== null) return stored.bodyBytes
-      }
-    throw new BodyMissing(`There is no message ${messageId} in the queue`)
   }
 
   // What cannot be read.
@@ -527,7 +360,7 @@ class EmbeddedQueue implements Queue {
     this.#options.log.error({ itemId: id }, 'Set aside a record of the queue that cannot be read')
     const full = place === null ? null : { ...place, deadlineAt: 0 }
     if (full !== null) this.#leases.freeze(this.#hold(full, { bodyBytes: 0, expiresAt: 0 }))
-    await this.#submit((plan) => plan.setAside(id, full), {
+    await this.#writer.submit((plan) => plan.setAside(id, full), {
       keep: 'background',
       applied: () => {
         this.#leases.end(id)
@@ -538,32 +371,16 @@ class EmbeddedQueue implements Queue {
 
   /** Where a record is met by its id, the index has to be searched for the place that goes with it. */
   async #setAsideById(id: string): Promise<void> {
-    const place = await this.#findPlace(id)
+    const place = await this.#reader.placeOf(id, [...this.#index.connectors])
+    this.#assertOpen()
     if (!this.#leases.has(id)) await this.#setAside(id, place)
   }
 
   /** A deadline without its record: what set the record aside did not know when its deadline was. */
   async #dropDeadline([deadlineAt, id]: [deadlineAt: number, id: string]): Promise<void> {
-    if (this.#store.has(this.#store.items, id) && this.#readById(id) === null) await this.#setAsideById(id)
-    const drop: Write = [this.#store.deadlines, [deadlineAt, id], null]
-    await this.#submit((plan) => plan.writes.push(drop), { keep: 'background' })
-  }
-
-  async #findPlace(id: string): Promise<Place | null> {
-    for (const connector of this.#index.connectors)
-      if (this.#store.has(this.#store.suspended, [connector, id]))
-        return { connector, nextAttemptAt: 0, id, suspended: true }
-    for (const connector of [...this.#index.connectors])
-      for (let from: Place | null = null, read = sliceLength; read === sliceLength; await nextTurn()) {
-        this.#assertOpen()
-        read = 0
-        for (const place of this.#dueFrom(connector, from)) {
-          if (place.id === id) return place
-          from = place
-          if (++read === sliceLength) break
-        }
-      }
-    return null
+    if (this.#reader.exists(id) && this.#reader.byId(id) === null) await this.#setAsideById(id)
+    const drop: Write = ['deadlines', [deadlineAt, id], null]
+    await this.#writer.submit((plan) => plan.writes.push(drop), { keep: 'background' })
   }
 }
 

@@ -63,7 +63,7 @@ export async function claimOverdue(
 ): Promise<readonly LeasedItem[]> {
   const leased: LeasedItem[] = []
   for (;;) {
-    const limit = options.limit - leased.length
+    const limit = Math.min(options.limit - leased.length, mostItems)
     const heads = await Promise.all(
       store.partitions.map(async (partition) => {
         const args = leasingArguments(store, { ...options, most: limit })
@@ -78,8 +78,10 @@ export async function claimOverdue(
       taken.push(...(await leasedItems(store, fields, options)))
     }
     leased.push(...taken)
-    if (taken.length === due.length) return leased.sort((a, b) => deadlineOf(a.item) - deadlineOf(b.item))
+    const complete = due.length < limit && taken.length === due.length
+    if (complete || leased.length >= options.limit) break
   }
+  return leased.sort((a, b) => deadlineOf(a.item) - deadlineOf(b.item))
 }
 
 async function claimFrom(

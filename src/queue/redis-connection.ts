@@ -14,6 +14,8 @@ import { type Cluster, Redis } from 'ioredis'
 import type { Config } from '../config/schema.ts'
 import { messageIdPartitionDigit } from '../message-id.ts'
 import type { Log } from '../observe/log.ts'
+import { QueueFull, QueueUnavailable } from './queue.ts'
+import type { Argument } from './redis-arguments.ts'
 import {
   durabilitySettings,
   isLoopback,
@@ -36,19 +38,7 @@ export interface Patience {
   readonly onTrouble?: (unknown: boolean) => void
 }
 
-/** The step was refused for want of memory, or not confirmed in time. */
-export class RedisFailure extends Error {
-  override name = 'RedisFailure'
-  readonly kind: 'full' | 'away'
-
-  constructor(kind: 'full' | 'away', message: string) {
-    super(message)
-    this.kind = kind
-  }
-}
-
-type Argument = string | number | Buffer
-type Step = (key: string, ...args: Argument[]) => Promise<unknown>
+type Step = (...args: Argument[]) => Promise<unknown>
 
 export class RedisConnection {
   readonly partitions: number
@@ -72,6 +62,7 @@ export class RedisConnection {
     this.#client = createClient(settings, { url, nodeName: options.nodeName })
     this.#client.on('ready', () => {
       this.#downSince = null
+      this.#lastError = null
       this.#wake()
       options.onReady()
     })
@@ -79,9 +70,11 @@ export class RedisConnection {
       if (this.#downSince === null) options.log.warn({ redis: this.label }, 'Connection to Redis lost')
       this.#downSince ??= performance.now()
     })
-    this.#client.on('error', (error: Error) => {
+    const onError = (error: Error) => {
       this.#lastError = error.message
-    })
+    }
+    this.#client.on('error', onError)
+    this.#client.on('node error', onError)
   }
 
   get ready(): boolean {
@@ -117,14 +110,20 @@ export class RedisConnection {
     })
   }
 
-  /** Takes a step, and repeats it until Redis has confirmed it; answers come as text. */
+  /**
+   * Takes a step, and repeats it until Redis has confirmed it. Rejects with `QueueFull` where Redis has no memory
+   * left, with `QueueUnavailable` where it was not confirmed in time. Answers come as text.
+   */
   run(
     script: RedisScript,
     partition: number,
     args: readonly Argument[],
     patience: Patience,
-  ): Promise<unknown> {
-    return this.#persist(() => this.#step(script)(this.#store(partition), ...args), patience)
+  ): Promise<readonly string[]> {
+    return this.#persist(
+      () => this.#call(script, [this.#store(partition), ...args]) as Promise<string[]>,
+      patience,
+    )
   }
 
   /** As `run`; `args` is asked for each attempt, and answers come as bytes. */
@@ -135,7 +134,7 @@ export class RedisConnection {
     patience: Patience,
   ): Promise<unknown> {
     return this.#persist(
-      (again) => this.#step(`${script}Buffer`)(this.#store(partition), ...args(again)),
+      (again) => this.#call(`${script}Buffer`, [this.#store(partition), ...args(again)]),
       patience,
     )
   }
@@ -145,10 +144,10 @@ export class RedisConnection {
     return this.#client.hget(this.#store(partition), 'epoch')
   }
 
-  /** What each master says about itself; with `config` also its settings. */
-  facts(options: { config: boolean }): Promise<readonly RedisFacts[]> {
+  /** What each master says about itself. */
+  facts(): Promise<readonly RedisFacts[]> {
     const nodes = this.#client instanceof Redis ? [this.#client] : this.#client.nodes('master')
-    return Promise.all(nodes.map((node) => this.#factsOf(node, options)))
+    return Promise.all(nodes.map((node) => this.#factsOf(node)))
   }
 
   close(): void {
@@ -158,9 +157,8 @@ export class RedisConnection {
   }
 
   async #persist<T>(attempt: (again: boolean) => Promise<T>, patience: Patience): Promise<T> {
-    const deadline = (waitMs: number) => performance.now() + waitMs
-    const downUntil = deadline(patience.downMs - this.downMs)
-    const unknownUntil = deadline(patience.unknownMs)
+    const startedAt = performance.now()
+    const downUntil = startedAt + patience.downMs - this.downMs
     let doubtful = false
     for (let failures = 0; ; failures++) {
       try {
@@ -170,11 +168,14 @@ export class RedisConnection {
         const message = error instanceof Error ? error.message : String(error)
         // The library hangs the arguments on its errors, and with them whole messages: only the text goes on.
         if (fate === 'failed') throw new Error(`Redis refused a step of the queue: ${message}`)
-        if (fate === 'full') throw new RedisFailure('full', `Redis is full: ${message}`)
+        if (fate === 'full') throw new QueueFull(`Redis is full: ${message}`)
         doubtful ||= fate === 'unknown'
         patience.onTrouble?.(fate === 'unknown')
-        if (!(await this.#nextTry({ failures, until: doubtful ? unknownUntil : downUntil }))) {
-          throw new RedisFailure('away', this.ready ? message : this.trouble)
+        if (!(this.#client instanceof Redis)) this.#client.refreshSlotsCache()
+        if (
+          !(await this.#nextTry({ failures, until: doubtful ? startedAt + patience.unknownMs : downUntil }))
+        ) {
+          throw new QueueUnavailable(this.ready ? message : this.trouble)
         }
       }
     }
@@ -194,20 +195,17 @@ export class RedisConnection {
     return `{${this.#prefix}:${partition}}:store`
   }
 
-  #step(name: string): Step {
-    const client = this.#client as unknown as Record<string, Step>
-    return client[name]!.bind(this.#client)
+  #call(name: string, args: readonly Argument[]): Promise<unknown> {
+    return (this.#client as unknown as Record<string, Step>)[name]!(...args)
   }
 
   #wake(): void {
     for (const wake of this.#waiting) wake()
   }
 
-  async #factsOf(node: Redis, options: { config: boolean }): Promise<RedisFacts> {
+  async #factsOf(node: Redis): Promise<RedisFacts> {
     const info = await node.info().then(parseInfo, forbidden)
-    const config = options.config
-      ? await node.config('GET', ...(durabilitySettings as [string])).then(parseConfig, forbidden)
-      : null
+    const config = await node.config('GET', ...(durabilitySettings as [string])).then(parseConfig, forbidden)
     const before = Date.now()
     const [seconds, micros] = await node.time()
     const halfway = (before + Date.now()) / 2
@@ -257,6 +255,8 @@ interface RedisUrl {
 
 /** Settings of their own win over what stands in the URL. */
 function parseUrl(settings: RedisSettings): RedisUrl {
+  if (!URL.canParse(settings.url))
+    throw new Error('queue.redis.url is not a URL such as redis://127.0.0.1:6379')
   const url = new URL(settings.url)
   if (url.protocol !== 'redis:' && url.protocol !== 'rediss:')
     throw new Error(`The URL of Redis must begin with redis:// or rediss://, not ${url.protocol}//`)
@@ -302,6 +302,9 @@ function createClient(
       enableOfflineQueue: false,
       clusterRetryStrategy: retryMs,
       slotsRefreshInterval: 10_000,
+      // No repetitions of its own, which would hide that a step was not sent at all.
+      retryDelayOnFailover: 0,
+      retryDelayOnClusterDown: 0,
       scripts,
     })
   }

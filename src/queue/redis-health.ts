@@ -58,9 +58,9 @@ export class RedisHealth {
     this.#lost = true
   }
 
-  /** Looks at everything again: for a connection that has just come back. */
+  /** Looks again now: for a connection that has just come back, perhaps to another server. */
   recheck(): void {
-    void this.#check({ config: true })
+    void this.#check()
   }
 
   stop(): void {
@@ -72,32 +72,31 @@ export class RedisHealth {
     clearTimeout(this.#timer)
     if (this.#stopped) return
     const afterMs = this.#fault === null ? checkEveryMs : checkFaultEveryMs
-    // A fault may be one of settings, which only the whole check sees mended.
-    this.#timer = setTimeout(() => void this.#check({ config: this.#fault !== null }), afterMs)
+    this.#timer = setTimeout(() => void this.#check(), afterMs)
   }
 
-  async #check(options: { config: boolean }): Promise<void> {
-    this.#checking ??= this.#look(options).finally(() => {
+  async #check(): Promise<void> {
+    this.#checking ??= this.#look().finally(() => {
       this.#checking = null
       this.#schedule()
     })
     await this.#checking
   }
 
-  async #look(options: { config: boolean }): Promise<void> {
+  async #look(): Promise<void> {
     if (!this.#connection.ready) return
     try {
-      const facts = await this.#connection.facts(options)
-      const refused = options.config ? refusals(facts, this.#durability).map(({ text }) => text) : []
+      const facts = await this.#connection.facts()
+      const refused = refusals(facts, this.#durability).map(({ text }) => text)
       const states = facts.map(({ server, info }) => redisHealth(server, info ?? new Map()))
-      const faults = [...refused, ...states.flatMap(({ fault }) => fault ?? [])]
+      const faults = new Set([...refused, ...states.flatMap(({ fault }) => fault ?? [])])
       this.#memoryFull = states.some(({ memoryFull }) => memoryFull)
-      this.#report(faults.length === 0 ? null : faults.join('; '))
+      this.#report(faults.size === 0 ? null : [...faults].join('; '))
       for (let partition = 0; partition < this.#connection.partitions; partition++)
         if ((await this.#connection.epoch(partition)) !== this.#epoch) this.lost()
     } catch (error) {
-      // The connection broke meanwhile, which the queue sees for itself; it is looked at again when it is back.
-      this.#log.debug({ reason: error instanceof Error ? error.message : error }, 'Check of Redis failed')
+      // Where the connection broke, the queue sees that for itself. In a Cluster one node may be away.
+      if (this.#connection.ready) this.#report(`Redis cannot be checked: ${(error as Error).message}`)
     }
   }
 

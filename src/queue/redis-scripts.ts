@@ -311,9 +311,10 @@ redis.call('EXPIRE', base .. 'body:' .. ARGV[3], ${stagedSeconds})
 return { 'done' }
 `),
 
-  /** message id */
+  /** message id → done */
   discardStage: draining(`
 if redis.call('EXISTS', base .. 'message:' .. ARGV[1]) == 0 then redis.call('UNLINK', base .. 'body:' .. ARGV[1]) end
+return { 'done' }
 `),
 
   /**
@@ -407,7 +408,7 @@ end
 return answers
 `),
 
-  /** item id and fence in turn → the leases end, and the items are as they were before */
+  /** item id and fence in turn → done: the leases have ended, and the items are as they were before */
   releaseLeases: draining(`
 for at = 1, #ARGV, 2 do
   local id = ARGV[at]
@@ -418,6 +419,7 @@ for at = 1, #ARGV, 2 do
     index(id, connector, due, deadline, held)
   end
 end
+return { 'done' }
 `),
 
   /** item id, fence, now, call, outcome → done | lost | missing | exists | unstaged */
@@ -453,10 +455,11 @@ become(id, connector, 5, call)
 return { 'done' }
 `),
 
-  /** item id, the record that could not be read */
+  /** item id, the record that could not be read → done */
   setItemAside: draining(`
 local record, connector = unpack(redis.call('HMGET', base .. 'item:' .. ARGV[1], 'j', 'c'))
 if record == ARGV[2] and connector then setAside(ARGV[1], connector, record) end
+return { 'done' }
 `),
 
   /** item id → record and end of its lease, or nothing */
@@ -501,10 +504,18 @@ local connectors = redis.call('HKEYS', base .. 'connectors')
 for _, connector in ipairs(connectors) do
   local due, leased = base .. 'due:' .. connector, base .. 'leased:' .. connector
   local ready = redis.call('ZCOUNT', due, '-inf', now)
+  local deferred = redis.call('ZCARD', due) - ready
   local expired = redis.call('ZCOUNT', leased, '-inf', now)
+  ready = ready + expired
+  -- An item may be leased before it is due, when its deadline has passed.
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', leased, '-inf', now, 'LIMIT', 0, ${reclaimLimit})) do
+    if tonumber(redis.call('HGET', base .. 'item:' .. id, 'd') or now) > tonumber(now) then
+      ready, deferred = ready - 1, deferred + 1
+    end
+  end
   table.insert(answer, connector)
-  table.insert(answer, tostring(ready + expired))
-  table.insert(answer, tostring(redis.call('ZCARD', due) - ready))
+  table.insert(answer, tostring(ready))
+  table.insert(answer, tostring(deferred))
   table.insert(answer, tostring(redis.call('ZCARD', leased) - expired))
   table.insert(answer, tostring(redis.call('ZCARD', base .. 'suspended:' .. connector)))
 end

@@ -1,10 +1,10 @@
 /** The partitions of one store: takes steps in them, hears how full they are, and sets aside what cannot be read. */
 import { randomBytes } from 'node:crypto'
 import type { Log } from '../observe/log.ts'
-import { QueueFull, type QueueItem, QueueUnavailable } from './queue.ts'
+import type { QueueItem } from './queue.ts'
 import { decodeItem } from './record.ts'
 import type { Argument } from './redis-arguments.ts'
-import { type Patience, type RedisConnection, RedisFailure } from './redis-connection.ts'
+import type { Patience, RedisConnection } from './redis-connection.ts'
 import type { RedisScript } from './redis-scripts.ts'
 
 /** For steps that a caller waits for and that can be asked again. */
@@ -40,15 +40,14 @@ export class RedisStore {
     return `${this.#process}.${this.#calls.toString(36)}`
   }
 
-  /** Takes a step until it is confirmed; its answer is the outcome in a word, then more, as its script says. */
-  async step(
+  /** Takes a step until it is confirmed; its answer is what its script says. */
+  step(
     script: RedisScript,
     partition: number,
     args: readonly Argument[],
     patience: Patience = asking,
   ): Promise<readonly string[]> {
-    const answer = await this.connection.run(script, partition, args, patience).catch(toQueueError)
-    return Array.isArray(answer) ? answer : []
+    return this.connection.run(script, partition, args, patience)
   }
 
   /** As `step`, for answers with records and bodies in them. */
@@ -57,7 +56,7 @@ export class RedisStore {
     partition: number,
     args: (again: boolean) => readonly Argument[],
   ): Promise<unknown> {
-    return this.connection.runForBytes(script, partition, args, asking).catch(toQueueError)
+    return this.connection.runForBytes(script, partition, args, asking)
   }
 
   heard(partition: number, level: readonly [items: string | undefined, bytes: string | undefined]): void {
@@ -104,10 +103,4 @@ export class RedisStore {
     await this.step('setItemAside', this.connection.partitionOf(itemId), [itemId, record])
     return null
   }
-}
-
-function toQueueError(error: unknown): never {
-  if (error instanceof RedisFailure)
-    throw error.kind === 'full' ? new QueueFull(error.message) : new QueueUnavailable(error.message)
-  throw error
 }

@@ -88,10 +88,11 @@ export async function openRedisQueue(options: RedisQueueOptions): Promise<Queue>
   try {
     if (!(await connection.whenReady(openTimeoutMs))) throw new Error(connection.trouble)
     await checkServers(connection, options)
-    const queue = new RedisQueue(connection, { ...options, epoch: await openStore(connection) })
-    await queue.totals({ now: 0 })
-    opened = queue
-    return queue
+    const store = new RedisStore(connection, { log })
+    const epoch = await openStore(connection)
+    await store.hear()
+    opened = new RedisQueue(store, { ...options, epoch })
+    return opened
   } catch (error) {
     connection.close()
     throw new Error(`Cannot open the queue: ${error instanceof Error ? error.message : error}`)
@@ -99,7 +100,7 @@ export async function openRedisQueue(options: RedisQueueOptions): Promise<Queue>
 }
 
 async function checkServers(connection: RedisConnection, { redis, log }: RedisQueueOptions): Promise<void> {
-  const facts = await connection.facts({ config: true })
+  const facts = await connection.facts()
   const refused = refusals(facts, redis.durability).map(({ text }) => `\n  - ${text}`)
   if (refused.length > 0)
     throw new Error(
@@ -113,12 +114,7 @@ async function openStore(connection: RedisConnection): Promise<string> {
   let epoch = randomBytes(12).toString('hex')
   for (let partition = 0; partition < connection.partitions; partition++) {
     const args = [epoch, connection.partitions, format, partition]
-    const [found, partitions, layout] = (await connection.run(
-      'openStore',
-      partition,
-      args,
-      asking,
-    )) as string[]
+    const [found, partitions, layout] = await connection.run('openStore', partition, args, asking)
     if (layout !== format) throw new Error(`its store has format ${layout}, this relay writes ${format}`)
     if (Number(partitions) !== connection.partitions)
       throw new Error(
@@ -147,11 +143,12 @@ class RedisQueue implements Queue, ChunkStore {
   #connectedAt = Number.NEGATIVE_INFINITY
   #closing: Promise<void> | null = null
 
-  constructor(connection: RedisConnection, options: RedisQueueOptions & { epoch: string }) {
+  constructor(store: RedisStore, options: RedisQueueOptions & { epoch: string }) {
     const { log, redis, epoch } = options
+    const { connection } = store
     this.#options = options
     this.#connection = connection
-    this.#store = new RedisStore(connection, { log })
+    this.#store = store
     this.#doubtful = new DoubtfulPuts(this.#store, { log })
     this.#health = new RedisHealth(connection, { epoch, durability: redis.durability, log })
   }
@@ -274,16 +271,16 @@ class RedisQueue implements Queue, ChunkStore {
   ): Promise<readonly Lease[]> {
     this.#requireOpen()
     const expiresAt = options.now + options.leaseMs
-    const held: Lease[] = []
+    const renewed = new Map<Lease, Lease>()
     for (const { partition, batch } of this.#batches(leases)) {
       const args = [options.now, expiresAt, ...batch.flatMap(({ itemId, token }) => [itemId, token])]
       const answers = await this.#track(this.#store.step('renewLeases', partition, args))
       for (const [n, lease] of batch.entries()) {
-        if (answers[n] === '1') held.push(this.#hold({ ...lease, expiresAt }))
+        if (answers[n] === '1') renewed.set(lease, this.#hold({ ...lease, expiresAt }))
         else this.#letGo(lease)
       }
     }
-    return held
+    return leases.flatMap((lease) => renewed.get(lease) ?? [])
   }
 
   async settle(lease: Lease, outcome: Outcome, options: { now: number }): Promise<void> {
@@ -292,7 +289,11 @@ class RedisQueue implements Queue, ChunkStore {
     this.#requireOpen()
     if (!isItemId(lease.itemId)) throw new LeaseLost(`There is no item ${JSON.stringify(lease.itemId)}`)
     const settled: Promise<void> = this.#settle(lease, args, () => this.#unsettled.add(settled))
-    await this.#track(settled).finally(() => this.#unsettled.delete(settled))
+    try {
+      await this.#track(settled)
+    } finally {
+      this.#unsettled.delete(settled)
+    }
   }
 
   async #settle(lease: Lease, args: readonly Argument[], onTrouble: () => void): Promise<void> {
@@ -446,13 +447,11 @@ class RedisQueue implements Queue, ChunkStore {
     if (this.#closing !== null) throw new QueueUnavailable('The queue is closed')
   }
 
-  async #track<T>(work: Promise<T>): Promise<T> {
+  #track<T>(work: Promise<T>): Promise<T> {
+    const done = () => this.#underWay.delete(work)
     this.#underWay.add(work)
-    try {
-      return await work
-    } finally {
-      this.#underWay.delete(work)
-    }
+    work.then(done, done)
+    return work
   }
 }
 

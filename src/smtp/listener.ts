@@ -1,10 +1,9 @@
 /**
  * A listener: sockets, TLS and the SMTP line protocol from smtp-server, the conversation from `session.ts`, the
  * message to `reception`. Only this file knows smtp-server. Of that library it keeps what is hard to get
- * right (accepting, STARTTLS without injection, the end of data, idle timeouts, half-closed sockets) and
- * replaces its command handlers, which rewrite addresses, accept unknown parameters and answer errors of
- * ours with 550. The places where it takes hold of the library are the `override`s here, and tests hold
- * each to what it does.
+ * right (accepting, lines, STARTTLS without injection, idle timeouts, half-closed sockets) and replaces its
+ * command handlers, which rewrite addresses, accept unknown parameters and answer errors of ours with 550.
+ * The places where it takes hold of the library are the `override`s here; tests hold each to what it does.
  *
  * It guarantees: every command gets one reply; a message is answered only by `reception`; nobody is
  * answered 5yz for a fault of ours; no client holds a session longer, or sends more, than the limits say.
@@ -170,7 +169,6 @@ class SmtpListener implements Listener {
   #refuse(socket: Socket, address: string, reply: Reply): void {
     const client = { address, listener: this.name, user: null }
     this.#deps.record({ event: 'rejected', command: 'CONNECT', client, from: null, to: null, reply })
-    socket.on('error', ignoreBrokenSocket)
     socket.write(`${formatReply(reply)}\r\n`)
     socket.destroySoon()
   }
@@ -193,12 +191,14 @@ class SmtpListener implements Listener {
     })
   }
 
-  /** A client that went away, or failed at TLS. Nothing of it is ours to answer. */
-  #note(error: Error & { remoteAddress?: string; syscall?: string }): void {
+  #note(error: NodeJS.ErrnoException & { remoteAddress?: string }): void {
+    const { message: reason, remoteAddress: client } = error
+    const { log } = this.#deps
     // Why the port cannot be opened is told to whoever asked for it.
     if (error.syscall === 'listen') return
-    const { message: reason, remoteAddress: client } = error
-    this.#deps.log.info({ listener: this.name, client, reason }, 'A connection broke')
+    if (error.syscall === 'accept') log.error({ listener: this.name, reason }, 'Cannot accept connections')
+    // A client that went away, or failed at TLS: nothing of it is ours to answer.
+    else log.info({ listener: this.name, client, reason }, 'A connection broke')
   }
 }
 
@@ -242,8 +242,9 @@ class Server extends SMTPServer {
 
   /** A TLS handshake is no session yet, so the limit per address is kept for it apart. */
   override _acceptSocket(socket: Socket, handshake: boolean): (() => void) | false {
+    // Until somebody else listens, an error would end the process.
+    socket.on('error', ignoreBrokenSocket)
     if (handshake && this.#handshakesFrom(socket.remoteAddress) >= this.#ours.maxHandshakesPerAddress) {
-      socket.on('error', ignoreBrokenSocket)
       socket.destroy()
       return false
     }
@@ -281,6 +282,8 @@ class Connection extends SMTPConnection {
   #content: Content | null = null
   /** What the client gets once the message under way has its reply. */
   #farewell: Reply | null = null
+  /** The socket, while replies are gathered. */
+  #corked: Socket | null = null
 
   constructor(
     server: Server,
@@ -394,6 +397,7 @@ class Connection extends SMTPConnection {
   #answer(answer: Answer, resume: () => void): void {
     this.#reply(answer)
     if (answer.next === 'starttls') {
+      this.#flush()
       this.upgrade(resume)
       return
     }
@@ -407,9 +411,20 @@ class Connection extends SMTPConnection {
     resume()
   }
 
+  /** Replies to commands that came in one flight leave in one write: each write is a system call. */
   #reply({ reply, lines }: Answer): void {
+    if (this.#corked === null) {
+      this.#corked = this._socket
+      this.#corked.cork()
+      process.nextTick(() => this.#flush())
+    }
     const text = lines === undefined ? reply.text : [reply.text, ...lines]
     this.send(reply.code, text, reply.enhanced ?? false)
+  }
+
+  #flush(): void {
+    this.#corked?.uncork()
+    this.#corked = null
   }
 
   #receive(): void {
@@ -496,7 +511,7 @@ class Parser extends SMTPStream {
       return
     }
     const stream = this._dataStream
-    if (stream === null || stream.destroyed || stream.write(content)) done()
+    if (stream === null || stream.destroyed || content.length === 0 || stream.write(content)) done()
     else untilWritable(stream, done)
   }
 }

@@ -296,7 +296,7 @@ export class SmtpSession {
     return name + (this.#tls === null ? '' : 'S') + (this.#user === null ? '' : 'A')
   }
 
-  #refuse(verb: string, reply: Reply, path: { from?: string | null; to?: string } | PathOfRcpt = {}): Answer {
+  #refuse(verb: string, reply: Reply, path: { from?: string | null; to?: string | null } = {}): Answer {
     if (verb === 'MAIL' || verb === 'RCPT' || verb === 'AUTH') {
       const { address, listener } = this.#options
       this.#options.record({
@@ -315,11 +315,6 @@ export class SmtpSession {
     if (++this.#badCommands <= mostBadCommands) return { reply }
     return close(temporary('7.0', 'Too many bad commands', 421))
   }
-}
-
-interface PathOfRcpt {
-  readonly from: string
-  readonly to: string | null
 }
 
 /** A transaction between MAIL and the end of DATA, recipients arriving. */

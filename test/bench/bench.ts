@@ -5,7 +5,7 @@
  * how fast mail is accepted onto an empty queue and onto one of 200,000, in how much memory.
  * Prints tables, writes bench-results.json. Loopback only; Redis runs with `appendfsync always`.
  *
- * `--messages N`, `--rounds N`, `--backlog N` make it shorter or longer.
+ * `--messages N`, `--rounds N`, `--backlog N` make it shorter or longer; `--only TEXT` takes the cases so named.
  */
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -32,6 +32,7 @@ const { values } = parseArgs({
     messages: { type: 'string', default: '10000' },
     rounds: { type: 'string', default: '3' },
     backlog: { type: 'string', default: '200000' },
+    only: { type: 'string', default: '' },
   },
 })
 const rounds = Number(values.rounds)
@@ -79,7 +80,7 @@ const directory = await mkdtemp(join(tmpdir(), 'relay-bench-'))
 
 async function measureThroughput() {
   const rows = []
-  for (const one of cases) {
+  for (const one of cases.filter(({ name }) => name.includes(values.only))) {
     const measured = new Map<Subject, Measurement[]>(subjects.map((subject) => [subject, []]))
     // The first round warms the disk and the page cache, and is not counted.
     for (let round = 0; round <= rounds; round++) {

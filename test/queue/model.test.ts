@@ -9,7 +9,7 @@ describe('the embedded queue', () => {
   })
   afterEach(() => harness.destroy())
 
-  it.each([seed, seed + 1, seed + 2])('answers as the model does (SEED=%i)', async (each) => {
+  it.each([seed, seed + 1])('answers as the model does (SEED=%i)', { timeout: 60_000 }, async (each) => {
     await runModel(harness, { seed: each, steps: 1500 })
   })
 })

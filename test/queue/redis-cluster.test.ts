@@ -4,7 +4,9 @@ import type { Queue } from '../../src/queue/queue.ts'
 import { newMessage, t0 } from '../support/queue-fixtures.ts'
 import { type RedisServer, redisAvailable, startRedisCluster, startRedisSentinels } from '../support/redis.ts'
 import { openQueue } from '../support/redis-queue.ts'
-import { type Harness, queueContract } from './contract.ts'
+import { queueContract } from './contract.ts'
+import { runModel, seed } from './model-run.ts'
+import { RedisHarness } from './redis-harness.ts'
 
 const leaseMs = 60_000
 const claimAlpha = { now: t0, leaseMs, connectors: [{ connector: 'alpha', limit: 100 }] }
@@ -20,31 +22,17 @@ describe.skipIf(!redisAvailable)('on a cluster', () => {
     await cluster.destroy()
   })
 
-  const open = (fields: { prefix: string; maxItems?: number; maxBytes?: number }): Promise<Queue> =>
+  const open = (fields: { prefix: string }): Promise<Queue> =>
     openQueue({ mode: 'cluster', nodes: [addresses[0]!], ...fields })
 
-  let stores = 0
-  queueContract('redis cluster', async (): Promise<Harness> => {
-    const prefix = `contract-${stores++}`
-    const opened: Queue[] = []
-    return {
-      async open(limits = {}) {
-        const queue = await open({ prefix, ...limits })
-        opened.push(queue)
-        return queue
-      },
-      crash: async () => undefined,
-      async corrupt(itemId) {
-        for (let partition = 0; partition < 16; partition++)
-          for (const node of cluster.nodes) {
-            const key = `{${prefix}:${partition}}:item:${itemId}`
-            if ((await node.cli('EXISTS', key)) === '1\n') await node.cli('HSET', key, 'j', '{"id":')
-          }
-      },
-      async destroy() {
-        await Promise.all(opened.map((queue) => queue.close({ deadlineMs: 1000 })))
-      },
-    }
+  const harness = () => new RedisHarness(cluster.nodes, { mode: 'cluster', nodes: [addresses[0]!] })
+
+  queueContract('redis cluster', async () => harness())
+
+  it(`answers as the model does (SEED=${seed})`, async () => {
+    const store = harness()
+    onTestFinished(() => store.destroy())
+    await runModel(store, { seed, steps: 500 })
   })
 
   it('spreads messages over the nodes', async () => {

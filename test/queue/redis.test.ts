@@ -7,6 +7,7 @@ import {
   describe,
   expect,
   it,
+  onTestFinished,
   type TestContext,
   vi,
 } from 'vitest'
@@ -15,7 +16,9 @@ import { type Queue, QueueFull, QueueUnavailable } from '../../src/queue/queue.t
 import { newMessage, t0 } from '../support/queue-fixtures.ts'
 import { type RedisServer, redisAvailable, startRedis } from '../support/redis.ts'
 import { openQueue, type RedisQueueFields } from '../support/redis-queue.ts'
-import { type Harness, queueContract } from './contract.ts'
+import { queueContract } from './contract.ts'
+import { runModel, seed } from './model-run.ts'
+import { RedisHarness } from './redis-harness.ts'
 
 const leaseMs = 60_000
 const alpha = { now: t0, leaseMs, connectors: [{ connector: 'alpha', limit: 100 }] }
@@ -29,26 +32,12 @@ describe.skipIf(!redisAvailable)('on one server', () => {
     await redis.destroy()
   })
 
-  /** Each store has a prefix of its own. */
-  let stores = 0
-  queueContract('redis', async (): Promise<Harness> => {
-    const prefix = `contract-${stores++}`
-    const opened: Queue[] = []
-    return {
-      async open(limits = {}) {
-        const queue = await openQueue({ url: redis.url, prefix, ...limits })
-        opened.push(queue)
-        return queue
-      },
-      // The process stays, but nobody uses its queue any more.
-      crash: async () => undefined,
-      async corrupt(itemId) {
-        await redis.cli('HSET', `{${prefix}:0}:item:${itemId}`, 'j', '{"id":')
-      },
-      async destroy() {
-        await Promise.all(opened.map((queue) => queue.close({ deadlineMs: 1000 })))
-      },
-    }
+  queueContract('redis', async () => new RedisHarness([redis], { url: redis.url }))
+
+  it.each([seed, seed + 1])('answers as the model does (SEED=%i)', async (each) => {
+    const harness = new RedisHarness([redis], { url: redis.url })
+    onTestFinished(() => harness.destroy())
+    await runModel(harness, { seed: each, steps: 1000 })
   })
 })
 
@@ -191,18 +180,6 @@ describe.skipIf(!redisAvailable)('a server of its own', () => {
     await opened.put({ ...message, body: { kind: 'staged', stage: taken } }, { now: t0 })
     expect(Number(await redis.cli('TTL', `{relay:0}:body:${left.messageId}`))).toBeGreaterThan(3000)
     expect(await redis.cli('TTL', `{relay:0}:body:${taken.messageId}`)).toBe('-1\n')
-  })
-
-  it('is empty but for its marks when all mail has left', async () => {
-    const opened = await start()
-    const messages = Array.from({ length: 20 }, () => newMessage({ items: [{}, { connector: 'beta' }] }))
-    await Promise.all(messages.map((message) => opened.put(message, { now: t0 })))
-    const connectors = ['alpha', 'beta'].map((connector) => ({ connector, limit: 100 }))
-    const { leased } = await opened.claim({ now: t0, leaseMs, connectors })
-    await Promise.all(leased.map(({ lease }) => opened.settle(lease, { items: [], dsn: null }, alpha)))
-    const keys = (await redis.cli('KEYS', '*')).split('\n').filter((key) => !/:gone:|^$/.test(key))
-    expect(keys).toEqual(['{relay:0}:store'])
-    expect(await redis.cli('HGET', '{relay:0}:store', 'bytes')).toBe('0\n')
   })
 })
 

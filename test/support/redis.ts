@@ -40,7 +40,12 @@ export interface RedisServer {
 /** `settings` are arguments of redis-server, such as `--maxmemory 10mb`; they win over the durable ones. */
 export async function startRedis(settings: readonly string[] = []): Promise<RedisServer> {
   const server = new Server(await freePort(), await mkdtemp(join(tmpdir(), 'redis-test-')), settings)
-  await server.restart()
+  try {
+    await server.restart()
+  } catch (error) {
+    await server.destroy()
+    throw error
+  }
   return server
 }
 
@@ -61,8 +66,7 @@ class Server implements RedisServer {
 
   async restart(): Promise<void> {
     await this.kill9()
-    this.#child = spawn('redis-server', this.#arguments, { stdio: 'ignore' })
-    this.#child.on('error', () => undefined)
+    this.#child = spawnServer(this.#arguments)
     await untilReady(this)
   }
 
@@ -155,7 +159,7 @@ async function startSentinel(masterPort: number): Promise<{ port: number; destro
     'sentinel failover-timeout mymaster 4000',
   ]
   await writeFile(file, `${lines.join('\n')}\n`)
-  const child = spawn('redis-server', [file, '--sentinel'], { stdio: 'ignore' })
+  const child = spawnServer([file, '--sentinel'])
   await untilReady({ port })
   return {
     port,
@@ -166,6 +170,20 @@ async function startSentinel(masterPort: number): Promise<{ port: number; destro
       await rm(directory, { recursive: true, force: true })
     },
   }
+}
+
+const running = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
+/** A server that ends with this process at the latest; one that cannot be started never answers. */
+function spawnServer(args: readonly string[]): ChildProcess {
+  const child = spawn('redis-server', [...args], { stdio: 'ignore' })
+  running.add(child)
+  child.on('error', () => running.delete(child))
+  child.on('exit', () => running.delete(child))
+  return child
 }
 
 const untilReady = ({ port }: { port: number }): Promise<void> =>

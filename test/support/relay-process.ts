@@ -8,6 +8,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
 import { stringify } from 'yaml'
 
 export interface LogLine {
@@ -25,7 +26,39 @@ export interface ListedItem {
   readonly from: string
   readonly recipients: readonly { address: string; state: string; lastReply: string | null }[]
   readonly attempts: number
+  readonly nextAttemptAt: number | null
   readonly lastError: string | null
+}
+
+/** The built program. Whoever builds to another place says so, and disturbs nobody who tests `dist`. */
+const program = process.env.RELAY_PROGRAM ?? 'dist/main.js'
+
+export interface ListedConnector {
+  readonly connector: string
+  readonly state: string
+  readonly fault: string | null
+  readonly lastError: string | null
+  readonly nextAttemptAt: number | null
+  readonly connections: number
+  readonly attemptsInFlight: number
+}
+
+export interface Ended {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs the program to its end. */
+export async function runRelay(args: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
+  const child = spawn(process.execPath, [program, ...args], {
+    env: { PATH: process.env.PATH ?? '', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const closed = once(child, 'close')
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])
+  await closed
+  return { code: child.exitCode, stdout, stderr }
 }
 
 /** A connector to a smart host on loopback as most tests want it; the password comes from the environment. */
@@ -47,7 +80,10 @@ export function connectorTo(port: number, change: Record<string, unknown> = {}):
 
 export class RelayProcess {
   readonly directory: string
+  /** Of the program that runs now, or ran last. */
   readonly lines: LogLine[] = []
+  /** Of the programs before it, which ran on the same data. */
+  readonly #earlier: LogLine[] = []
   readonly stderr: string[] = []
   readonly #config: Record<string, unknown>
   readonly #env: Record<string, string>
@@ -67,12 +103,39 @@ export class RelayProcess {
   ): Promise<RelayProcess> {
     const directory = await mkdtemp(join(tmpdir(), 'relay-'))
     const relay = new RelayProcess(directory, config, env)
-    await relay.restart()
+    try {
+      await relay.restart()
+    } catch (error) {
+      await relay.destroy()
+      throw error
+    }
     return relay
+  }
+
+  /** Starts a relay that is to refuse: its exit code, and what it said, for people and in the log. */
+  static async refused(
+    config: Record<string, unknown>,
+    env: Record<string, string> = {},
+  ): Promise<{ code: number | null; text: string }> {
+    const directory = await mkdtemp(join(tmpdir(), 'relay-'))
+    const relay = new RelayProcess(directory, config, env)
+    try {
+      const child = await relay.#spawn({})
+      await once(child, 'close')
+      const text = [...relay.stderr, ...relay.lines.map((line) => JSON.stringify(line))].join('\n')
+      return { code: child.exitCode, text }
+    } finally {
+      await relay.destroy()
+    }
   }
 
   /** Starts the program again on the same data and, unless changed, the same configuration. */
   async restart(change: Record<string, unknown> = {}): Promise<void> {
+    await this.#spawn(change)
+    await this.line((line) => line.msg === 'ready')
+  }
+
+  async #spawn(change: Record<string, unknown>): Promise<ChildProcess> {
     const file = join(this.directory, 'relay.yaml')
     const config = {
       hostname: 'relay.example.com',
@@ -83,13 +146,15 @@ export class RelayProcess {
       ...change,
     }
     await writeFile(file, stringify(config))
-    this.lines.length = 0
-    const child = spawn(process.execPath, ['dist/main.js', 'start', '--config', file], {
-      env: { PATH: process.env.PATH ?? '', SANDBOX_PASSWORD: 'sandbox', ...this.#env },
+    this.#earlier.push(...this.lines.splice(0))
+    const child = spawn(process.execPath, [program, 'start', '--config', file], {
+      env: this.#environment,
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     this.#child = child
     createInterface({ input: child.stdout! }).on('line', (line) => {
+      // A killed process may leave half a line.
+      if (child.killed && !line.endsWith('}')) return
       this.lines.push(JSON.parse(line) as LogLine)
       for (const watcher of this.#watchers) watcher()
     })
@@ -97,7 +162,7 @@ export class RelayProcess {
     child.once('exit', () => {
       for (const watcher of this.#watchers) watcher()
     })
-    await this.line((line) => line.msg === 'ready')
+    return child
   }
 
   get pid(): number {
@@ -115,6 +180,15 @@ export class RelayProcess {
   get adminUrl(): string {
     const { port } = this.lines.find((line) => line.msg === 'admin port open')!
     return `http://127.0.0.1:${port}`
+  }
+
+  /** The log of this data, over all restarts. */
+  get history(): readonly LogLine[] {
+    return [...this.#earlier, ...this.lines]
+  }
+
+  get #environment(): Record<string, string> {
+    return { PATH: process.env.PATH ?? '', SANDBOX_PASSWORD: 'sandbox', ...this.#env }
   }
 
   events(name: string): LogLine[] {
@@ -175,9 +249,31 @@ export class RelayProcess {
     return items
   }
 
+  /** Closes the reading end of its standard output: what it logs from now on goes nowhere. */
+  stopReading(): void {
+    this.#child!.stdout!.destroy()
+  }
+
+  /** `GET /connectors`. */
+  async connectors(): Promise<ListedConnector[]> {
+    const answer = await fetch(`${this.adminUrl}/connectors`)
+    return ((await answer.json()) as { connectors: ListedConnector[] }).connectors
+  }
+
+  /** `GET /metrics`. */
+  async metrics(): Promise<string> {
+    return (await fetch(`${this.adminUrl}/metrics`)).text()
+  }
+
+  /** `relay queue …`, asking this relay. */
+  queueCommand(...args: string[]): Promise<Ended> {
+    return runRelay(['queue', ...args, '--admin', this.adminUrl], this.#environment)
+  }
+
   async kill9(): Promise<void> {
     if (!this.running) return
-    const exited = once(this.#child!, 'exit')
+    // `close` comes when the log has been read to its end, which `exit` does not wait for.
+    const exited = once(this.#child!, 'close')
     this.#child!.kill('SIGKILL')
     await exited
   }
@@ -185,7 +281,7 @@ export class RelayProcess {
   /** SIGTERM; resolves with the exit code. */
   async stop(): Promise<number | null> {
     if (!this.running) return this.#child?.exitCode ?? null
-    const exited = once(this.#child!, 'exit')
+    const exited = once(this.#child!, 'close')
     this.#child!.kill('SIGTERM')
     const [code] = (await exited) as [number | null]
     return code
