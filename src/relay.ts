@@ -68,7 +68,7 @@ export class Relay {
         stops,
       )
     } catch (error) {
-      for (const stop of stops) await stop()
+      await stopAll(stops).catch((err: unknown) => options.log.error({ err }, 'could not stop cleanly'))
       throw error
     }
   }
@@ -88,9 +88,6 @@ export class Relay {
     stops.unshift(() => queue.close({ deadlineMs: closeDeadlineMs }))
 
     const delivery = buildDelivery(surroundings, { queue, routes })
-    delivery.start()
-    stops.unshift(() => delivery.stop(config.delivery.shutdownTimeout))
-
     const reception = new MessageReception({
       ...surroundings,
       hostname: config.hostname,
@@ -122,8 +119,11 @@ export class Relay {
     })
     stops.unshift(() => admin.stop())
 
+    delivery.start()
+    // Side by side, as they share one deadline: a message still coming in is kept, and leaves after the next start.
     stops.unshift(async () => {
-      await Promise.all(listeners.splice(0).map((listener) => listener.stop(config.delivery.shutdownTimeout)))
+      const ways = [...listeners.splice(0), delivery]
+      await Promise.all(ways.map((way) => way.stop(config.delivery.shutdownTimeout)))
     })
     for (const listenerConfig of config.listeners) {
       listeners.push(
@@ -145,8 +145,15 @@ export class Relay {
 
   /** Accepts nothing more, finishes what is in flight within `delivery.shutdownTimeout`, gives back the rest. */
   async stop(): Promise<void> {
-    for (const stop of this.#stops) await stop()
+    await stopAll(this.#stops)
   }
+}
+
+/** In order, each whatever became of those before it; then rejects with the first error. */
+async function stopAll(stops: readonly (() => Promise<void>)[]): Promise<void> {
+  const errors: unknown[] = []
+  for (const stop of stops) await stop().catch((error: unknown) => errors.push(error))
+  if (errors.length > 0) throw errors[0]
 }
 
 async function openQueue({ loaded, log }: Surroundings): Promise<Queue> {

@@ -48,6 +48,8 @@ if ('errors' in parsed) throw new Error(JSON.stringify(parsed.errors))
 const { config, warnings } = parsed
 
 const compose = parse(read('docker-compose.yml'))
+/** As compose fills it in from the environment; an unset one is an error there (`:?`). */
+const withPassword = (text: string): string => text.replace(/\$\{REDIS_PASSWORD:\?[^}]+\}/, 'secret')
 const { relay, redis } = compose.services
 const [subnet, prefix] = compose.networks.mail.ipam.config[0].subnet.split('/')
 
@@ -233,7 +235,7 @@ describe('docker-compose.yml', () => {
   })
 
   it('names a Redis that the relay can reach and others cannot', () => {
-    const url = new URL(relay.environment.REDIS_URL)
+    const url = new URL(withPassword(relay.environment.REDIS_URL))
     expect(compose.services).toHaveProperty(url.hostname)
     expect(url.port).toBe('6379')
     for (const network of [...relay.networks, ...redis.networks])
@@ -253,8 +255,16 @@ describe('docker-compose.yml', () => {
       '--appendonly': 'yes',
       '--appendfsync': 'always',
       '--maxmemory-policy': 'noeviction',
+      '--requirepass': expect.any(String),
     })
     expect(redis.volumes).toEqual(['redis-data:/data'])
+  })
+
+  it('gives Redis a password, without which the relay refuses it, and the same to whoever asks', () => {
+    const required = redis.command[redis.command.indexOf('--requirepass') + 1]
+    expect(withPassword(required)).toBe('secret')
+    expect(new URL(withPassword(relay.environment.REDIS_URL)).password).toBe('secret')
+    expect(withPassword(redis.environment.REDISCLI_AUTH)).toBe('secret')
   })
 
   it('starts the relay when Redis is ready, and both again when they end', () => {

@@ -43,7 +43,7 @@ export interface ConnectorQueueHost {
   abandon(leased: LeasedItem): void
   /** The bytes to send: from memory, or streamed from the store. */
   body(leased: LeasedItem): Buffer | AsyncIterable<Buffer>
-  /** False once the lease is lost: then somebody else has the item. */
+  /** False once the lease has run out or is lost: then somebody else may have the item. */
   holds(leased: LeasedItem): boolean
   /** Room has come free, or the state has changed: claim again when it makes sense. */
   wanting(): void
@@ -151,9 +151,15 @@ export class ConnectorQueue {
   /** A lane for each item that waits, as far as the limit and the state of the hosts allow. */
   #openLanes(): void {
     if (this.#stopping || this.#waiting.length === 0) return
+    while (this.#waiting.length > 0 && this.#lanes.size < this.#lanesAllowed()) this.#openLane()
+  }
+
+  #lanesAllowed(): number {
     const permission = mayConnect(this.#state, this.#host.clock.now())
-    const limit = permission === 'freely' ? this.#limit() : permission === 'probe' ? 1 : 0
-    while (this.#waiting.length > 0 && this.#lanes.size < limit) this.#openLane()
+    if (permission !== 'freely') return permission === 'probe' ? 1 : 0
+    if (this.#connections.size > 0) return this.#limit()
+    // One for each host goes ahead: a wrong password that all lanes try at once would lock the account.
+    return Math.min(this.#limit(), this.#smartHosts.count)
   }
 
   /** The new lane takes its first item at once. */
@@ -188,7 +194,9 @@ export class ConnectorQueue {
           this.#waiting.unshift(work)
           return
         }
-        await this.#carry(work, connection)
+        // The lease may have run out on the way here: in a store that was slow, or while the host was.
+        if (this.#host.holds(work)) await this.#carry(work, connection)
+        else this.#host.abandon(work)
       }
     } catch (error) {
       this.#host.log.error({ err: error, connector: this.connector.id }, 'a delivery lane failed')
@@ -239,6 +247,8 @@ export class ConnectorQueue {
     if (mayConnect(this.#state, this.#host.clock.now()) === 'no') return null
     let last: ConnectionFailure | null = null
     const hosts = await this.#smartHosts.order()
+    // How many hosts there are is known now.
+    this.#openLanes()
     if ('scope' in hosts) last = hosts as ConnectionFailure
     else {
       for (const host of hosts) {
@@ -250,6 +260,7 @@ export class ConnectorQueue {
           this.#smartHosts.succeeded(host)
           this.#connections.add(result.connection)
           this.#becomeReady(result.connection.host)
+          this.#openLanes()
           return result.connection
         }
         last = result.attempt as ConnectionFailure
@@ -266,7 +277,6 @@ export class ConnectorQueue {
     if (this.#state.kind === 'ready') return
     this.#state = connected(this.#state)
     this.#recordState(null, host, null)
-    this.#openLanes()
     this.#host.wanting()
   }
 

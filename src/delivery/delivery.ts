@@ -36,7 +36,7 @@ const attentionMs = 5_000
 const overdueBatch = 100
 const orphanBatch = 100
 /** What an item in hand weighs beside its body. */
-const itemBytes = 2048
+const itemBytes = 4096
 /** What a claimed body is taken to weigh before it is known: the most that comes with a claim. */
 const claimedBodyBytes = 64 * 1024
 /** After the deadline of a stop: for what was cut off to be noticed. Outcomes not stored by then are the store's to keep. */
@@ -405,7 +405,7 @@ export class Delivery {
 
   #holds(leased: LeasedItem): boolean {
     const held = this.#held.get(leased.item.id)
-    return held?.leased === leased && !held.lost
+    return held?.leased === leased && !held.lost && held.lease.expiresAt > this.#options.clock.now()
   }
 
   #lease(leased: LeasedItem): Lease {

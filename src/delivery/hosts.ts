@@ -48,6 +48,11 @@ export class SmartHosts {
     return hosts
   }
 
+  /** How many addresses are known; 1 before the first lookup. */
+  get count(): number {
+    return Math.max(1, this.#resolved?.tiers.flat().length ?? 1)
+  }
+
   failed(host: HostAddress): void {
     this.#setAside.set(keyOf(host), this.#clock.now() + probeIntervalMs)
     const hosts = this.#resolved?.tiers.flat() ?? []

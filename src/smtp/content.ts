@@ -12,6 +12,11 @@ const enoughBytes = 16 * 1024
 /** What the network may bring while the reader is busy. One piece is at most this and one read of the socket. */
 const mostBufferedBytes = 64 * 1024
 
+/** The connection broke before the final dot: there is no message, and nobody to answer. */
+export class ContentCutOff extends Error {
+  override name = 'ContentCutOff'
+}
+
 export class Content implements AsyncIterableIterator<Buffer> {
   readonly #source: Readable
   #chunks: Buffer[] = []
@@ -45,7 +50,7 @@ export class Content implements AsyncIterableIterator<Buffer> {
     const bytes = await this.#read()
     if (bytes !== null) return { done: false, value: bytes }
     if (this.#state === 'ended') return { done: true, value: undefined }
-    throw new Error('The connection closed before the message was complete')
+    throw new ContentCutOff('The connection closed before the message was complete')
   }
 
   async return(): Promise<IteratorResult<Buffer, undefined>> {

@@ -16,9 +16,10 @@ import { itemId, newMessageId } from '../message-id.ts'
 import type { RecordEvent } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'
 import { type Body, type Queue, QueueFull, type QueueItem, QueueUnavailable } from '../queue/queue.ts'
-import { isPositive, localError, type Reply, success, temporary } from '../reply.ts'
+import { localError, type Reply, success, temporary } from '../reply.ts'
 import { mayRoute, type Routes, route, senderIdentity } from '../route/route.ts'
 import { BodyWriter, type MemoryBudget } from './body-writer.ts'
+import { ContentCutOff } from './content.ts'
 import { Intake, type IntakeFacts, MessageRefused } from './intake.ts'
 import { receivedField } from './received.ts'
 import type { MessageLimits, Reception, Transaction } from './transaction.ts'
@@ -60,20 +61,25 @@ export class MessageReception implements Reception {
     content: AsyncIterable<Buffer>,
     limits: MessageLimits,
   ): Promise<Reply> {
-    const reply = await this.#receive(transaction, content, limits).catch((error: unknown) =>
-      this.#refusal(error),
-    )
-    if (!isPositive(reply)) {
+    const { client, id: session } = transaction.session
+    try {
+      return await this.#receive(transaction, content, limits)
+    } catch (error) {
+      if (error instanceof ContentCutOff) {
+        this.#options.log.info({ session, client: client.address }, 'the client went away during DATA')
+        return localError
+      }
+      const reply = this.#refusal(error)
       this.#options.record({
         event: 'rejected',
         command: 'DATA',
-        client: transaction.session.client,
+        client,
         from: transaction.sender.from,
         to: transaction.recipients[0]?.address ?? null,
         reply,
       })
+      return reply
     }
-    return reply
   }
 
   async #receive(
@@ -92,25 +98,27 @@ export class MessageReception implements Reception {
       for await (const chunk of content) await writer.write(intake.write(chunk))
       const facts = intake.end()
       const items = this.#items(transaction, { messageId, receivedAt, facts, sizeBytes: writer.sizeBytes })
-      if (!Array.isArray(items)) return items
       await this.#keep(items, writer.finish())
       this.#recordAccepted(transaction, items)
       return success('6.0', `Queued as ${messageId}`)
     } finally {
-      await writer.release()
+      // What cannot be discarded is no reason to tell the client anything else about its message.
+      await writer
+        .release()
+        .catch((error: unknown) =>
+          this.#options.log.error({ err: error, messageId }, 'a staged body could not be discarded'),
+        )
     }
   }
 
-  /** One item per connector, or the reply that refuses the message. */
-  #items(transaction: Transaction, message: ReceivedMessage): QueueItem[] | Reply {
+  /** One item per connector. Throws `MessageRefused` where a recipient has no way. */
+  #items(transaction: Transaction, message: ReceivedMessage): QueueItem[] {
     const byConnector = new Map<string, EnvelopeRecipient[]>()
+    const sender = this.#identity(transaction, message.facts.header)
     for (const recipient of transaction.recipients) {
-      const decision = route(this.#options.routes, {
-        sender: this.#identity(transaction, message.facts.header),
-        recipient: recipient.address,
-        sizeBytes: message.sizeBytes,
-      })
-      if (decision.kind === 'refuse') return decision.reply
+      const question = { sender, recipient: recipient.address, sizeBytes: message.sizeBytes }
+      const decision = route(this.#options.routes, question)
+      if (decision.kind === 'refuse') throw new MessageRefused(decision.reply)
       const connector = decision.kind === 'connector' ? decision.connector : unreachable
       const group = byConnector.get(connector)
       if (group) group.push(recipient)
@@ -180,6 +188,8 @@ export class MessageReception implements Reception {
         throw error
       })
     const leaseOf = new Map(leases.map((lease) => [lease.itemId, lease]))
+    // A put whose answer was lost and asked for again may come back without a lease that another node has by now.
+    for (const item of direct) if (!leaseOf.has(item.id)) deliver.unreserve(heldBytes)
     for (const item of items) {
       const lease = leaseOf.get(item.id)
       if (lease !== undefined) deliver.deliver({ item, lease, body: bytes }, heldBytes)

@@ -1,5 +1,5 @@
 /** Submits single messages as a careful client does, and load as the product's own generator does. */
-import { type LoadOptions, type LoadResult, runLoad } from '../../src/lab/load.ts'
+import { type LoadControl, type LoadOptions, type LoadResult, runLoad } from '../../src/lab/load.ts'
 import type { AcceptedMail } from './mail-ledger.ts'
 import { SmtpClient } from './smtp-client.ts'
 
