@@ -5,6 +5,7 @@
 import { Command, CommanderError } from 'commander'
 import { registerCheck } from './cli/check.ts'
 import { registerConnector } from './cli/connector.ts'
+import { registerConnectorTest } from './cli/connector-test.ts'
 import { registerExplain } from './cli/explain.ts'
 import { registerLoad } from './cli/load.ts'
 import { registerPassword } from './cli/password.ts'
@@ -22,7 +23,7 @@ for (const register of [
   registerStart,
   registerCheck,
   registerExplain,
-  registerConnector,
+  (program: Command) => registerConnectorTest(registerConnector(program)),
   registerQueue,
   registerSandbox,
   registerLoad,
@@ -37,6 +38,12 @@ function overrideExit(command: Command): void {
   command.exitOverride()
   for (const child of command.commands) overrideExit(child)
 }
+
+// `relay queue list | head`: who has read enough has not found a fault, and there is nobody left to tell more.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
+})
 
 program.parseAsync().catch((error: unknown) => {
   if (error instanceof CommanderError) {

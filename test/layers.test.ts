@@ -23,8 +23,8 @@ const layerOf: readonly (readonly [RegExp, Layer])[] = [
   [/^config\//, 'decisions'],
   [/^smtp\/(access|intake|parameters|received)\.ts$/, 'decisions'],
   [/^message\/header\.ts$/, 'decisions'],
-  [/^queue\/operator\.ts$/, 'decisions'],
-  [/^delivery\/(connector-state|disposition|dsn|reroute|schedule|tls-options)\.ts$/, 'decisions'],
+  [/^queue\/(operator|rate)\.ts$/, 'decisions'],
+  [/^delivery\/(connector-state|disposition|dsn|rate|reroute|schedule|tls-options)\.ts$/, 'decisions'],
 
   [/^(delivery|message|observe|policy|queue|smtp)\//, 'shells'],
 

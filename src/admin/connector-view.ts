@@ -13,6 +13,8 @@ export const connectorViewSchema = z.object({
   fault: z.string().nullable(),
   lastError: z.string().nullable(),
   nextAttemptAt: z.number().nullable(),
+  waitingUntil: z.number().nullable(),
+  waitingFor: z.string().nullable(),
   connections: z.number(),
   attemptsInFlight: z.number(),
   /** Null where the store cannot be read now. */
@@ -38,6 +40,8 @@ export function connectorViews(
       fault: status.fault,
       lastError: status.lastError,
       nextAttemptAt: status.nextAttemptAt,
+      waitingUntil: status.waitingUntil,
+      waitingFor: status.waitingFor,
       connections: status.connections,
       attemptsInFlight: status.attemptsInFlight,
       queue: depthOf(status.connector, totals),
@@ -57,6 +61,8 @@ function withoutConnector(id: string, totals: QueueTotals | null): ConnectorView
         ? 'No connector serves these recipients: the mail waits for a change of the configuration'
         : 'No connector of this id is configured',
     nextAttemptAt: null,
+    waitingUntil: null,
+    waitingFor: null,
     connections: 0,
     attemptsInFlight: 0,
     queue: depthOf(id, totals),

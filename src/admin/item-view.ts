@@ -3,7 +3,7 @@
  * schema, so that the command checks what it is given with the declaration that the server answers by.
  */
 import { z } from 'zod'
-import type { ConnectorStatus } from '../delivery/status.ts'
+import { type ConnectorStatus, stoppedUntil, whyStopped } from '../delivery/status.ts'
 import type { ListedItem } from '../queue/queue.ts'
 import { formatReply } from '../reply.ts'
 
@@ -65,22 +65,20 @@ export function itemView(listed: ListedItem, connector: ConnectorStatus | undefi
 }
 
 /**
- * A fault of the connection stops the connector and touches no item. An item behind a stopped connector
- * therefore shows the connector's reason and time, unless its own schedule makes it wait longer.
+ * A fault of the connection, or a rate limit, stops the connector and touches no item. An item behind a stopped
+ * connector therefore shows the connector's reason and time, unless its own schedule makes it wait longer.
  */
 function whatItWaitsFor(
   { item, state }: ListedItem,
   connector: ConnectorStatus | undefined,
 ): Pick<ItemView, 'nextAttemptAt' | 'lastError'> {
   if (state === 'suspended') return { nextAttemptAt: null, lastError: item.lastError ?? item.suspended }
-  const stopped = connector !== undefined && connector.state !== 'ready' && state !== 'leased'
-  if (!stopped || item.nextAttemptAt > (connector.nextAttemptAt ?? 0))
-    return {
-      nextAttemptAt: item.nextAttemptAt,
-      lastError: item.lastError ?? (stopped ? connector.lastError : null),
-    }
-  return {
-    nextAttemptAt: connector.nextAttemptAt ?? item.nextAttemptAt,
-    lastError: connector.lastError ?? item.lastError,
-  }
+  const { nextAttemptAt, lastError } = item
+  if (connector === undefined || state === 'leased') return { nextAttemptAt, lastError }
+  const until = stoppedUntil(connector)
+  if (until === null) return { nextAttemptAt, lastError }
+  const reason = whyStopped(connector)
+  return nextAttemptAt > until
+    ? { nextAttemptAt, lastError: lastError ?? reason }
+    : { nextAttemptAt: until, lastError: reason ?? lastError }
 }

@@ -61,6 +61,7 @@ const columns: Column<ConnectorView>[] = [
     title: 'next attempt',
     value: (view) => formatInstant(view.nextAttemptAt) ?? '-',
   },
+  { title: 'rate limit', value: (view) => rateText(view, formatInstant) ?? '-' },
   { title: 'last error', value: (view) => view.lastError ?? '-' },
 ]
 
@@ -73,12 +74,19 @@ function connectorText(view: ConnectorView, options: { now: number; width: numbe
       ['Fault', view.fault],
       ['Last error', view.lastError],
       ['Next attempt', formatInstantFrom(view.nextAttemptAt, options.now)],
+      ['Rate limit', rateText(view, (at) => formatInstantFrom(at, options.now))],
       ['Connections', view.connections],
       ['Attempts', `${view.attemptsInFlight} in flight`],
       ['Queue', queueText(view.queue)],
     ],
     options,
   )
+}
+
+/** What is waited for, and until when; null where nothing is. */
+function rateText(view: ConnectorView, format: (at: number) => string | null): string | null {
+  if (view.waitingUntil === null) return null
+  return `${view.waitingFor ?? 'unknown'} until ${format(view.waitingUntil)}`
 }
 
 function queueText(queue: ConnectorView['queue']): string {

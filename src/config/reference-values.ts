@@ -67,6 +67,11 @@ export const examples: Readonly<Record<string, unknown>> = {
   'connectors.clientCertificate': { cert: '/etc/relay/client.pem', key: '/etc/relay/client.key' },
   'connectors.tlsDomain': 'smtp-relay.example.com',
   'connectors.fqdn': 'mail.example.com',
+  'connectors.limits.messagesPerSecond': 10,
+  'connectors.limits.messagesPerMinute': 300,
+  'connectors.limits.messagesPerHour': 5000,
+  'connectors.limits.messagesPerDay': 50_000,
+  'connectors.limits.recipientsPerDay': 100_000,
   'delivery.postmaster': 'postmaster@example.com',
   'sandbox.ledger': './data/ledger',
   senders: [

@@ -54,6 +54,8 @@ function within(value: number | null, min: number, max: number): number | null {
 const count = (min: number, max: number) => z.int().min(min).max(max)
 const port = count(0, 65535)
 
+const rateLimit = () => count(1, 1_000_000_000).nullable().default(null)
+
 const domain = text(canonicalDomain, 'must be a domain name such as example.com')
 
 const address = text((value) => {
@@ -241,9 +243,18 @@ export const connectorSchema = z.strictObject({
     .strictObject({
       connections: count(1, 1000).default(20).describe('at the same time'),
       messagesPerConnection: count(1, 1_000_000).default(20).describe('then a new connection'),
+      messagesPerSecond: rateLimit().describe(
+        'in any second, wherever it begins; over it mail waits; null: no limit',
+      ),
+      messagesPerMinute: rateLimit().describe('in any minute'),
+      messagesPerHour: rateLimit().describe('in any hour'),
+      messagesPerDay: rateLimit().describe('in any 24 hours'),
+      recipientsPerDay: rateLimit().describe(
+        'in any 24 hours; a message to more leaves once no other is counted',
+      ),
     })
     .prefault({})
-    .describe('toward the smart hosts of this connector'),
+    .describe('toward the smart hosts of this connector; rates count for all nodes of one queue together'),
 })
 export type ConnectorConfig = z.infer<typeof connectorSchema>
 

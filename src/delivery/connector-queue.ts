@@ -7,18 +7,23 @@
  * is tried again on its own schedule with a single lane. A connection that breaks inside a transaction gets
  * its message one more connection; if that one breaks too, the message itself may be the cause, and it is
  * deferred so that it cannot hold up the ones behind it.
+ *
+ * Where a rate limit is reached the whole queue waits, and no item is touched either. A short wait keeps what is
+ * at hand; for a longer one it goes back to the store, where other nodes and operators find it.
  */
 import { setMaxListeners } from 'node:events'
 import type { Clock } from '../clock.ts'
 import type { Connector } from '../config/connector.ts'
 import type { RecordEvent } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'
-import { deadlineOf, type LeasedItem } from '../queue/queue.ts'
+import { deadlineOf, type LeasedItem, type Spending } from '../queue/queue.ts'
 import { formatReply, type Reply, temporary } from '../reply.ts'
 import type { Attempt, ConnectionFault } from './attempt.ts'
 import { type ConnectorState, connected, failed, initialState, mayConnect } from './connector-state.ts'
 import type { AnsweredAttempt } from './disposition.ts'
 import type { SmartHosts } from './hosts.ts'
+import { isRateLimited, mostAtOnce } from './rate.ts'
+import { type Passage, RateGate } from './rate-gate.ts'
 import { openSmartHost, type SmartHostConnection } from './smarthost.ts'
 import type { ConnectorStatus } from './status.ts'
 
@@ -43,7 +48,9 @@ export interface ConnectorQueueHost {
   abandon(leased: LeasedItem): void
   /** The bytes to send: from memory, or streamed from the store. */
   body(leased: LeasedItem): Buffer | AsyncIterable<Buffer>
-  /** False once the lease has run out or is lost: then somebody else may have the item. */
+  /** Counts a message against the connector's rate limits, if they have room. Never rejects. */
+  spend(spending: Spending): Promise<Passage>
+  /** False once the lease is lost or about to run out: then somebody else may have the item. */
   holds(leased: LeasedItem): boolean
   /** Room has come free, or the state has changed: claim again when it makes sense. */
   wanting(): void
@@ -60,6 +67,9 @@ export class ConnectorQueue {
   readonly #parked: ((work: LeasedItem | null) => void)[] = []
   readonly #connections = new Set<SmartHostConnection>()
   readonly #abort = new AbortController()
+  /** Null without rate limits. */
+  readonly #gate: RateGate | null = null
+  readonly #mostWaiting: number
   #inFlight = 0
   #ceiling = { connections: Number.POSITIVE_INFINITY, until: 0 }
   #stopping = false
@@ -70,25 +80,36 @@ export class ConnectorQueue {
     this.#host = host
     // Each connection that is being opened listens; there are as many as the connector may have.
     setMaxListeners(0, this.#abort.signal)
+    const { limits } = connector
+    this.#mostWaiting = Math.min(limits.connections * waitingPerConnection, mostAtOnce(limits))
+    if (isRateLimited(limits))
+      this.#gate = new RateGate(connector, {
+        clock: host.clock,
+        log: host.log,
+        spend: (spending) => host.spend(spending),
+        opened: () => this.#reopened(),
+      })
   }
 
-  /** How many more items this queue can use now; 0 while its hosts may not be tried. */
+  /** How many more items this queue can use now; 0 while its hosts may not be tried, or a rate limit is reached. */
   get wants(): number {
-    if (this.#stopping) return 0
+    if (this.#stopping || this.#isShut) return 0
     const permission = mayConnect(this.#state, this.#host.clock.now())
     if (permission === 'no') return 0
     if (permission === 'probe') return this.#lanes.size + this.#waiting.length === 0 ? 1 : 0
-    return Math.max(0, this.#limit() * waitingPerConnection - this.#waiting.length)
+    const most = Math.min(this.#limit() * waitingPerConnection, this.#mostWaiting)
+    return Math.max(0, most - this.#waiting.length)
   }
 
-  /** When a queue that wants nothing because of its state may try again; null where nothing is in its way. */
+  /** When a queue that wants nothing may try again; null where nothing is in its way. */
   get blockedUntil(): number | null {
-    return this.#state.kind === 'ready' ? null : this.#state.nextAttemptAt
+    const shutUntil = this.#gate?.shutUntil ?? null
+    return this.#state.kind === 'ready' ? shutUntil : Math.max(this.#state.nextAttemptAt, shutUntil ?? 0)
   }
 
   /** Whether a message just accepted may wait here, in memory, for a lane. */
   get takesDirect(): boolean {
-    return this.#state.kind === 'ready' && !this.#stopping
+    return this.#state.kind === 'ready' && !this.#stopping && !this.#isShut
   }
 
   get status(): ConnectorStatus {
@@ -100,6 +121,8 @@ export class ConnectorQueue {
       fault: state.kind === 'ready' ? null : state.fault,
       lastError: state.kind === 'ready' ? null : `${state.host}: ${formatReply(state.reply)}`,
       nextAttemptAt: state.kind === 'ready' ? null : state.nextAttemptAt,
+      waitingUntil: this.#gate?.shutUntil ?? null,
+      waitingFor: this.#gate?.shutBy ?? null,
       connections: this.#connections.size,
       attemptsInFlight: this.#inFlight,
     }
@@ -107,14 +130,9 @@ export class ConnectorQueue {
 
   /** Takes over leased items; each is concluded or given back. */
   push(leased: readonly LeasedItem[]): void {
-    for (const item of leased) {
-      const parked = this.#parked.pop()
-      if (parked) parked(item)
-      else this.#waiting.push(item)
-    }
-    this.#openLanes()
+    this.#waiting.push(...leased)
     // The hosts may have failed between the claim, or the put, and now: then nobody may carry these.
-    if (this.#lanes.size === 0) void this.#giveBackWaiting()
+    this.#resume()
   }
 
   /** Gives back what waits and is past its deadline: its sender must hear of it, however slow the hosts are. */
@@ -130,6 +148,7 @@ export class ConnectorQueue {
     this.#stopping = true
     // On a connection that is still being opened nothing is in flight.
     this.#abort.abort()
+    this.#gate?.stop()
     for (const parked of this.#parked.splice(0)) parked(null)
     const givenBack = this.#giveBackWaiting()
     const timer = setTimeout(() => {
@@ -173,11 +192,33 @@ export class ConnectorQueue {
     })
   }
 
-  /** What still waits when a lane ended: an idle or a new lane takes it, or nobody may and it goes back. */
+  /** Idle and new lanes take what waits; where nobody may, it goes back, unless a rate limit has room again soon. */
   #resume(): void {
+    if (this.#isShut) {
+      if (!this.#gate!.opensSoon) void this.#giveBackWaiting()
+      return
+    }
     while (this.#parked.length > 0 && this.#waiting.length > 0) this.#parked.pop()!(this.#waiting.shift()!)
     this.#openLanes()
     if (this.#lanes.size === 0) void this.#giveBackWaiting()
+  }
+
+  get #isShut(): boolean {
+    return this.#gate !== null && this.#gate.shutUntil !== null
+  }
+
+  #reopened(): void {
+    this.#resume()
+    this.#host.wanting()
+  }
+
+  /** False where a rate limit has no room: then the item waits again, and all behind it. */
+  async #passes(work: LeasedItem): Promise<boolean> {
+    if (this.#gate === null || (await this.#gate.passes(work.item))) return true
+    this.#waiting.unshift(work)
+    if (this.#stopping) await this.#giveBackWaiting()
+    else this.#resume()
+    return false
   }
 
   /** Never rejects. */
@@ -194,6 +235,7 @@ export class ConnectorQueue {
           this.#waiting.unshift(work)
           return
         }
+        if (this.#gate !== null && !(await this.#passes(work))) continue
         // The lease may have run out on the way here: in a store that was slow, or while the host was.
         if (this.#host.holds(work)) await this.#carry(work, connection)
         else this.#host.abandon(work)
@@ -219,10 +261,8 @@ export class ConnectorQueue {
 
   /** The next item, waiting for one as long as the connection is worth keeping; null ends the lane. */
   async #next(connection: SmartHostConnection | null): Promise<LeasedItem | null> {
-    let work = this.#waiting.shift()
-    for (; work !== undefined && !this.#host.holds(work); work = this.#waiting.shift())
-      this.#host.abandon(work)
-    if (work !== undefined) {
+    const work = this.#take()
+    if (work !== null) {
       if (this.#waiting.length < this.connector.limits.connections) this.#host.wanting()
       return work
     }
@@ -239,6 +279,16 @@ export class ConnectorQueue {
       }, idleMs)
       this.#parked.push(take)
     })
+  }
+
+  /** The first that waits and is still ours; null also while a rate limit lets none through. */
+  #take(): LeasedItem | null {
+    if (this.#isShut) return null
+    for (let work = this.#waiting.shift(); work !== undefined; work = this.#waiting.shift()) {
+      if (this.#host.holds(work)) return work
+      this.#host.abandon(work)
+    }
+    return null
   }
 
   /** A new connection to the first host that gives one, or null: then the state says when to try again. */
@@ -316,7 +366,7 @@ export class ConnectorQueue {
       fault,
       host,
       reply,
-      nextAttemptAt: this.blockedUntil,
+      nextAttemptAt: this.#state.kind === 'ready' ? null : this.#state.nextAttemptAt,
     })
   }
 

@@ -20,14 +20,16 @@ import {
   type Queue,
   type QueueItem,
   QueueUnavailable,
+  type Spending,
 } from '../queue/queue.ts'
 import { ConnectorQueue, type ConnectorQueueHost } from './connector-queue.ts'
 import { type AnsweredAttempt, type Disposition, dispose, expire } from './disposition.ts'
 import type { DsnWriter } from './dsn-writer.ts'
 import { SmartHosts } from './hosts.ts'
+import type { Passage } from './rate-gate.ts'
 import { type Placement, reroute } from './reroute.ts'
 import { systemResolver } from './resolve.ts'
-import type { ConnectorStatus } from './status.ts'
+import { type ConnectorStatus, whyStopped } from './status.ts'
 
 /** Other nodes' mail shows up in a shared store without a word to us: so often we look. */
 const pollMs = 500
@@ -39,6 +41,8 @@ const orphanBatch = 100
 const itemBytes = 4096
 /** What a claimed body is taken to weigh before it is known: the most that comes with a claim. */
 const claimedBodyBytes = 64 * 1024
+/** While the store is away: how long a connector with rate limits waits before it asks again. */
+const spendAgainMs = 1000
 /** After the deadline of a stop: for what was cut off to be noticed. Outcomes not stored by then are the store's to keep. */
 const cutOffMs = 1000
 
@@ -98,6 +102,7 @@ export class Delivery {
       body: (leased) => leased.body ?? options.queue.body(leased.item.messageId),
       abandon: (leased) => this.#release(leased),
       holds: (leased) => this.#holds(leased),
+      spend: (spending) => this.#spend(spending),
       wanting: () => this.#nudge(),
     }
     for (const connector of options.connectors) {
@@ -377,6 +382,19 @@ export class Delivery {
     )
   }
 
+  /** While the store is away nobody knows what has been sent: then nothing is, as it could be too much. */
+  async #spend(spending: Spending): Promise<Passage> {
+    const duty = 'keep to rate limits'
+    try {
+      const spent = await this.#options.queue.spend(spending)
+      this.#succeeded(duty)
+      return spent
+    } catch (error) {
+      this.#failed(duty, error)
+      return { granted: false, limit: null, retryAt: this.#options.clock.now() + spendAgainMs }
+    }
+  }
+
   // Leases
 
   /**
@@ -403,9 +421,16 @@ export class Delivery {
     this.#share.set(connector, this.#shareOf(connector) + bytes)
   }
 
+  /**
+   * Whether an attempt may begin. Leases are renewed every third of their time, so that two thirds are left
+   * while all is well. With less than one, the store is slow or away, and the lease may end before the attempt
+   * does: its outcome would be refused, and the message sent again.
+   */
   #holds(leased: LeasedItem): boolean {
+    const { clock, leaseMs } = this.#options
     const held = this.#held.get(leased.item.id)
-    return held?.leased === leased && !held.lost && held.lease.expiresAt > this.#options.clock.now()
+    if (held?.leased !== leased || held.lost) return false
+    return held.lease.expiresAt - clock.now() > leaseMs / 3
   }
 
   #lease(leased: LeasedItem): Lease {
@@ -456,7 +481,8 @@ export class Delivery {
 
   /** Why an item waits that was never refused itself: its connector's last error. */
   #reason(item: QueueItem): string | null {
-    return item.lastError ?? this.#queues.get(item.connector)?.status.lastError ?? null
+    const status = this.#queues.get(item.connector)?.status
+    return item.lastError ?? (status === undefined ? null : whyStopped(status))
   }
 
   // Mail whose connector is gone

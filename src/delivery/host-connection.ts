@@ -4,6 +4,7 @@
  */
 import type { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import type { Log } from '../observe/log.ts'
 import { localError, type Reply, temporary } from '../reply.ts'
 import type { Attempt } from './attempt.ts'
@@ -20,6 +21,8 @@ export interface SmartHostConnection {
   readonly usable: boolean
   /** Transactions begun. */
   readonly messages: number
+  /** Null in clear. */
+  readonly tls: TLSSocket | null
   /** Whether the host reports on delivery itself (RFC 3461): where not, a `relayed` report is ours to make. */
   readonly offersDsn: boolean
   /** One transaction at a time. Never rejects. */
@@ -96,6 +99,10 @@ export class HostConnection implements SmartHostConnection, Wire {
 
   get messages(): number {
     return this.#messages
+  }
+
+  get tls(): TLSSocket | null {
+    return this.#socket instanceof TLSSocket ? this.#socket : null
   }
 
   get offersDsn(): boolean {

@@ -29,7 +29,15 @@ export type { SmartHostConnection, Timeouts } from './host-connection.ts'
 
 export type OpenResult =
   | { readonly ok: true; readonly connection: SmartHostConnection }
-  | { readonly ok: false; readonly attempt: Extract<Attempt, { scope: 'connection' }> }
+  | {
+      readonly ok: false
+      readonly attempt: Extract<Attempt, { scope: 'connection' }>
+      /** How far it came. */
+      readonly stage: Stage
+    }
+
+/** Hears every command and reply outside transactions, one at a time. Secrets are left out. */
+export type Transcript = (by: 'relay' | 'host', text: string) => void
 
 export const rfcTimeouts: Timeouts = {
   openMs: 60_000,
@@ -50,6 +58,7 @@ export interface OpenOptions {
   readonly signal?: AbortSignal
   readonly log: Log
   readonly timeouts?: Timeouts
+  readonly transcript?: Transcript
 }
 
 /** Connects, and gets as far as MAIL may be sent. */
@@ -58,7 +67,7 @@ export async function openSmartHost(
   host: HostAddress,
   options: OpenOptions,
 ): Promise<OpenResult> {
-  const opening = new Opening(connector, host, options.timeouts ?? rfcTimeouts)
+  const opening = new Opening(connector, host, options)
   const stop = (): void => opening.stop('the relay stops')
   const timer = setTimeout(() => opening.stop('timed out', 'ETIMEDOUT'), opening.timeouts.openMs)
   options.signal?.addEventListener('abort', stop)
@@ -68,8 +77,10 @@ export async function openSmartHost(
     options.log.debug({ connector: connector.id, host: connection.host }, 'smart host ready')
     return { ok: true, connection }
   } catch (error) {
+    const { stage } = opening
+    const attempt = { scope: 'connection', host: opening.label, ...opening.faultOf(error) } as const
     opening.abandon()
-    return { ok: false, attempt: { scope: 'connection', host: opening.label, ...opening.faultOf(error) } }
+    return { ok: false, attempt, stage }
   } finally {
     clearTimeout(timer)
     options.signal?.removeEventListener('abort', stop)
@@ -81,6 +92,7 @@ class Opening {
   readonly timeouts: Timeouts
   readonly #connector: Connector
   readonly #host: HostAddress
+  readonly #transcript: Transcript | null
   /** Rejects when the opening is stopped from outside. */
   readonly #stopped: Promise<never>
   #reject: (error: Error) => void = () => {}
@@ -88,10 +100,15 @@ class Opening {
   #socket: Socket | null = null
   #smtp: SMTPConnection | null = null
 
-  constructor(connector: Connector, host: HostAddress, timeouts: Timeouts) {
+  constructor(
+    connector: Connector,
+    host: HostAddress,
+    options: Pick<OpenOptions, 'timeouts' | 'transcript'>,
+  ) {
     this.#connector = connector
     this.#host = host
-    this.timeouts = timeouts
+    this.timeouts = options.timeouts ?? rfcTimeouts
+    this.#transcript = options.transcript ?? null
     this.label = labelOf(host, connector.port)
     this.#stopped = new Promise((_, reject) => {
       this.#reject = reject
@@ -138,7 +155,7 @@ class Opening {
   faultOf(error: unknown): Fault {
     if (error instanceof Refusal) return error.fault
     const hostError = error as HostError
-    if (this.#stage !== 'auth') return faultOf(this.#currentStage(), hostError)
+    if (this.#stage !== 'auth') return faultOf(this.stage, hostError)
     const { response } = hostError
     return faultOf(
       'auth',
@@ -165,7 +182,8 @@ class Opening {
       socketTimeout: neverMs,
       socketCloseTimeout: this.timeouts.quitMs,
       maxResponseSize: longestReplyBytes,
-      logger: false,
+      transactionLog: this.#transcript !== null,
+      logger: this.#transcript === null ? false : this.#listener(this.#transcript),
     })
     this.#smtp = smtp
     // Without a listener an error that comes late would end the process.
@@ -188,7 +206,23 @@ class Opening {
     })
   }
 
-  #currentStage(): Stage {
+  /** nodemailer's log, of which what was said is passed on; it leaves the credentials out of what we say. */
+  #listener(transcript: Transcript) {
+    const speakers = { client: 'relay', server: 'host' } as const
+    return {
+      trace: nothing,
+      debug: (entry: { tnx?: string }, text: string) => {
+        const by = speakers[entry.tnx as keyof typeof speakers]
+        if (by !== undefined) transcript(by, this.#withoutSecrets(text))
+      },
+      info: nothing,
+      warn: nothing,
+      error: nothing,
+      fatal: nothing,
+    }
+  }
+
+  get stage(): Stage {
     if (this.#stage !== 'greeting') return this.#stage
     if (this.#smtp?.upgrading) return 'tls'
     return this.#smtp?.lastServerResponse ? 'ehlo' : 'greeting'
@@ -197,7 +231,8 @@ class Opening {
   /** Some hosts repeat the command they refuse. */
   #withoutSecrets(text: string): string {
     const { user, password } = this.#connector
-    const spellings = [password ?? '', base64(password ?? ''), base64(`\0${user}\0${password}`)]
+    // The longest first: it may contain another.
+    const spellings = [base64(`\0${user}\0${password}`), base64(password ?? ''), password ?? '']
     return spellings.reduce((safe, secret) => (secret === '' ? safe : safe.replaceAll(secret, '***')), text)
   }
 
@@ -266,4 +301,5 @@ function labelOf({ name, address }: HostAddress, port: number): string {
   return name === address ? `[${address}]:${port}` : `${name}[${address}]:${port}`
 }
 
+const nothing = (): void => {}
 const base64 = (text: string): string => Buffer.from(text).toString('base64')

@@ -155,6 +155,12 @@ const declared = {
     help: '1 for the state that the connector is in on this node, 0 for the others.',
     labels: { connector, state: connectorStates },
   },
+  connectorRateWaiting: {
+    type: 'gauge',
+    name: 'relay_connector_rate_waiting',
+    help: '1 while a rate limit of the connector is reached and its mail waits on this node.',
+    labels: { connector },
+  },
   bodiesInMemory: {
     type: 'gauge',
     name: 'relay_bodies_in_memory_bytes',
@@ -309,8 +315,10 @@ export class Metrics {
   #readConnectors(statuses: readonly ConnectorStatus[]): void {
     this.#is.connections.reset()
     this.#is.connectorState.reset()
+    this.#is.connectorRateWaiting.reset()
     for (const status of statuses) {
       this.#is.connections.set({ connector: status.connector }, status.connections)
+      this.#is.connectorRateWaiting.set({ connector: status.connector }, status.waitingUntil === null ? 0 : 1)
       for (const state of connectorStates)
         this.#is.connectorState.set({ connector: status.connector, state }, status.state === state ? 1 : 0)
     }

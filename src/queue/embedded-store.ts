@@ -25,6 +25,7 @@ type DatabaseName =
   | 'deadlines'
   | 'suspended'
   | 'counts'
+  | 'rates'
   | 'corrupt'
   | 'meta'
 
@@ -64,6 +65,8 @@ export class EmbeddedStore {
   suspended!: Database<Buffer, [string, string]>
   /** Connector: its counts. */
   counts!: Database<string, string>
+  /** Connector: what its rate limits have counted. */
+  rates!: Database<string, string>
   /** Item id: the bytes that were no record. */
   corrupt!: Database<Buffer, string>
   meta!: Database<string, string>
@@ -188,6 +191,7 @@ export class EmbeddedStore {
     this.deadlines = this.#root.openDB({ name: 'deadlines', encoding: 'binary' })
     this.suspended = this.#root.openDB({ name: 'suspended', encoding: 'binary' })
     this.counts = this.#root.openDB({ name: 'counts', encoding: 'string' })
+    this.rates = this.#root.openDB({ name: 'rates', encoding: 'string' })
     this.corrupt = this.#root.openDB({ name: 'corrupt', encoding: 'binary' })
     this.#transaction = this.#root.useReadTransaction()
     this.#options = { transaction: this.#transaction }

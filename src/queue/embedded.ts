@@ -13,6 +13,7 @@ import { EmbeddedIndex } from './embedded-index.ts'
 import { decodeCounts, type EncodedItem, encode, placeOf, type StoredItem } from './embedded-layout.ts'
 import { find } from './embedded-list.ts'
 import type { Parcel } from './embedded-plan.ts'
+import { EmbeddedRates } from './embedded-rates.ts'
 import { EmbeddedReader, sliceLength } from './embedded-reader.ts'
 import { EmbeddedStage } from './embedded-stage.ts'
 import { EmbeddedStore, type Write } from './embedded-store.ts'
@@ -38,6 +39,8 @@ import {
   type Queue,
   type QueueTotals,
   QueueUnavailable,
+  type Spending,
+  type Spent,
   type Stage,
   stateOf,
 } from './queue.ts'
@@ -75,6 +78,7 @@ class EmbeddedQueue implements Queue {
   readonly #index: EmbeddedIndex
   readonly #leases: Leases
   readonly #writer: EmbeddedWriter
+  readonly #rates: EmbeddedRates
   #corrupt: number
   #closing: Promise<void> | null = null
 
@@ -88,6 +92,7 @@ class EmbeddedQueue implements Queue {
     for (const connector of store.keys(store.counts))
       this.#index.restore(connector, decodeCounts(store.get(store.counts, connector)!))
     this.#writer = new EmbeddedWriter(store, this.#index, options)
+    this.#rates = new EmbeddedRates(store, options)
   }
 
   async stage(messageId: string): Promise<Stage> {
@@ -191,6 +196,16 @@ class EmbeddedQueue implements Queue {
       return
     }
     await this.#replace(hold, becomes, { dsn: outcome.dsn, keep: true })
+  }
+
+  async spend(spending: Spending): Promise<Spent> {
+    this.#assertOpen()
+    const spent = this.#rates.spend(spending)
+    const { key } = spending
+    // Kept: on a full disk it must not be refused together with new mail, or nothing could leave and make room.
+    if (spent.granted)
+      await this.#writer.submit((plan) => plan.writes.push(this.#rates.write(key)), { keep: 'awaited' })
+    return spent
   }
 
   async *body(messageId: string): AsyncIterable<Buffer> {

@@ -173,6 +173,28 @@ export interface QueueTotals {
   readonly corrupt: number
 }
 
+/** One rate limit, and how much of it is wanted now. */
+export interface RateWindow {
+  /** Its key in the configuration. What is counted has this name, beside the length of the window. */
+  readonly limit: string
+  /** A multiple of 50 (see rate.ts). */
+  readonly windowMs: number
+  readonly most: number
+  readonly amount: number
+}
+
+export interface Spending {
+  /** Whose limits these are: a connector's id. */
+  readonly key: string
+  readonly windows: readonly RateWindow[]
+  readonly now: number
+}
+
+export type Spent =
+  | { readonly granted: true }
+  /** `limit` is the one that has no room for longest; asking before `retryAt` is in vain. */
+  | { readonly granted: false; readonly limit: string; readonly retryAt: number }
+
 export interface Queue {
   readonly store: 'embedded' | 'redis'
 
@@ -203,6 +225,14 @@ export interface Queue {
    * meanwhile: while the store is away, the outcome is kept and stored when it returns.
    */
   settle(lease: Lease, outcome: Outcome, options: { now: number }): Promise<void>
+
+  /**
+   * Counts what is about to be sent against rate limits: in all windows, or in none where one has no room. No
+   * interval of `windowMs`, wherever it begins, ever has more than `most` in it; an amount that is larger than
+   * `most` itself is granted where nothing else is counted. What is granted is durable, and all nodes share it.
+   * Rejects with `QueueUnavailable`; then it may be counted all the same.
+   */
+  spend(spending: Spending): Promise<Spent>
 
   /** The stored bytes exactly, in chunks. Throws `BodyMissing` at the first read where there are none. */
   body(messageId: string): AsyncIterable<Buffer>

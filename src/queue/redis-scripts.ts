@@ -1,7 +1,8 @@
 /**
  * The steps of the Redis queue, each one Lua script and so atomic. Every script may run twice with the same
  * arguments and then answers as it did the first time: a connection that breaks leaves unknown whether a step
- * was taken, and repeating it is the only safe answer. Every script checks all it needs before its first
+ * was taken, and repeating it is the only safe answer. (`spendRates` alone counts twice then: too much is on the
+ * safe side there.) Every script checks all it needs before its first
  * write, because Redis does not take back the writes of a script that fails half-way.
  *
  * Keys, all under one hash tag, so that a partition lives on one node of a cluster (`{relay:0}:…`):
@@ -20,6 +21,7 @@
  *                          body or, where it was staged, chunks
  *   body:<message id>      hash: chunk number → bytes; expires until its message is put
  *   gone:<item id>         the call that removed the item, for a while: what arrives late finds it
+ *   rate:<limit>:<length>:<connector>  hash: slot of time → what was granted in it (rate.ts); in the first partition
  *
  * Adding (`put`, `append`) is refused by Redis when its memory is full; everything else must go on then, or the
  * queue could not drain: hence `allow-oom`, which needs Redis 7. Numbers are returned as strings.
@@ -453,6 +455,55 @@ if fault then return { fault } end
 redis.call('HSET', key, 'f', newFence())
 become(id, connector, 5, call)
 return { 'done' }
+`),
+
+  /**
+   * connector, slots of a window, then name of the count, slot of now, room beside the amount, amount, life of the counts in turn →
+   * nothing where it is granted; else for each limit the last slot that is in the way, or ''
+   */
+  spendRates: draining(`
+local connector, span = ARGV[1], tonumber(ARGV[2])
+
+-- Slots ahead of now are from a node whose clock differs, or was set back; they count, unless it was far wrong.
+local function countedIn(key, now)
+  local slots, sum = {}, 0
+  local counts = redis.call('HGETALL', key)
+  for i = 1, #counts, 2 do
+    local slot, amount = tonumber(counts[i]), tonumber(counts[i + 1])
+    if math.abs(slot - now) > span then
+      redis.call('HDEL', key, counts[i])
+    else
+      table.insert(slots, { number = slot, name = counts[i], amount = amount })
+      sum = sum + amount
+    end
+  end
+  table.sort(slots, function(a, b) return a.number < b.number end)
+  return slots, sum
+end
+
+local function lastInTheWay(key, now, room)
+  local slots, sum = countedIn(key, now)
+  local last = ''
+  for _, slot in ipairs(slots) do
+    if sum <= room then break end
+    sum, last = sum - slot.amount, slot.name
+  end
+  return last
+end
+
+local answer, refused = {}, false
+for at = 3, #ARGV, 5 do
+  local last = lastInTheWay(base .. 'rate:' .. ARGV[at] .. ':' .. connector, tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]))
+  refused = refused or last ~= ''
+  table.insert(answer, last)
+end
+if refused then return answer end
+for at = 3, #ARGV, 5 do
+  local key = base .. 'rate:' .. ARGV[at] .. ':' .. connector
+  redis.call('HINCRBY', key, ARGV[at + 1], ARGV[at + 3])
+  redis.call('PEXPIRE', key, ARGV[at + 4])
+end
+return {}
 `),
 
   /** item id, the record that could not be read → done */

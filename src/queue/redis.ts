@@ -32,8 +32,11 @@ import {
   QueueFull,
   type QueueTotals,
   QueueUnavailable,
+  type Spending,
+  type Spent,
   type Stage,
 } from './queue.ts'
+import { countedAs, lifeMs, refusal, roomBeside, slotAt, slotsPerWindow } from './rate.ts'
 import { bodySize, checkDsn, checkMessage, checkOutcome } from './record.ts'
 import { type Argument, messageArguments, outcomeArguments } from './redis-arguments.ts'
 import { claimDue, claimOverdue } from './redis-claims.ts'
@@ -63,6 +66,9 @@ const openTimeoutMs = 5000
 const adding: Patience = { downMs: 2000, unknownMs: 20_000 }
 const settling: Patience = { downMs: Number.POSITIVE_INFINITY, unknownMs: Number.POSITIVE_INFINITY }
 const once: Patience = { downMs: 0, unknownMs: 0 }
+
+/** Where all rates are counted, whatever the mail's own partition. */
+const ratePartition = 0
 
 const leasesPerStep = 200
 const bodyPieceBytes = 256 * 1024
@@ -314,6 +320,23 @@ class RedisQueue implements Queue, ChunkStore {
     if (answer === 'lost' || answer === 'missing')
       throw new LeaseLost(`The lease on ${lease.itemId} is not held any more`)
     this.#refuse(answer, `the outcome of ${lease.itemId}`)
+  }
+
+  async spend({ key, windows, now }: Spending): Promise<Spent> {
+    this.#requireOpen()
+    const args = windows.flatMap((window) => [
+      countedAs(window),
+      slotAt(window, now),
+      roomBeside(window),
+      window.amount,
+      lifeMs(window),
+    ])
+    const step = this.#store.step('spendRates', ratePartition, [key, slotsPerWindow, ...args])
+    const inTheWay = await this.#track(step)
+    if (inTheWay.length === 0) return { granted: true }
+    return refusal(
+      windows.flatMap((window, n) => (inTheWay[n] === '' ? [] : [{ window, inTheWay: Number(inTheWay[n]) }])),
+    )
   }
 
   async *body(messageId: string): AsyncIterable<Buffer> {

@@ -97,7 +97,10 @@ export class MessageReception implements Reception {
       const intake = new Intake(limits)
       for await (const chunk of content) await writer.write(intake.write(chunk))
       const facts = intake.end()
-      const items = this.#items(transaction, { messageId, receivedAt, facts, sizeBytes: writer.sizeBytes })
+      const items = this.#items(transaction, {
+        ...{ messageId, receivedAt, facts, sizeBytes: writer.sizeBytes },
+        submittedBytes: writer.sizeBytes - trace.length,
+      })
       await this.#keep(items, writer.finish())
       this.#recordAccepted(transaction, items)
       return success('6.0', `Queued as ${messageId}`)
@@ -116,7 +119,8 @@ export class MessageReception implements Reception {
     const byConnector = new Map<string, EnvelopeRecipient[]>()
     const sender = this.#identity(transaction, message.facts.header)
     for (const recipient of transaction.recipients) {
-      const question = { sender, recipient: recipient.address, sizeBytes: message.sizeBytes }
+      // Without our trace field: what fitted at MAIL, by SIZE, must not be too large for our own addition.
+      const question = { sender, recipient: recipient.address, sizeBytes: message.submittedBytes }
       const decision = route(this.#options.routes, question)
       if (decision.kind === 'refuse') throw new MessageRefused(decision.reply)
       const connector = decision.kind === 'connector' ? decision.connector : unreachable
@@ -232,5 +236,7 @@ interface ReceivedMessage {
   readonly messageId: string
   readonly receivedAt: number
   readonly facts: IntakeFacts
+  /** As it is kept, our trace field included. */
   readonly sizeBytes: number
+  readonly submittedBytes: number
 }

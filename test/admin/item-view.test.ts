@@ -33,6 +33,7 @@ describe('what an item waits for', () => {
     lastError: 'certificate has expired',
     nextAttemptAt: 2_000_000,
   })
+  const atLimit = connectorStatus({ waitingUntil: 2_000_000, waitingFor: 'messagesPerDay' })
   it.each([
     [
       'its own schedule, at a connector that works',
@@ -62,6 +63,20 @@ describe('what an item waits for', () => {
       listedItem({ nextAttemptAt: 3_000_000 }, 'deferred'),
       stopped,
       3_000_000,
+      'certificate has expired',
+    ],
+    [
+      'a rate limit of the connector',
+      listedItem(),
+      atLimit,
+      2_000_000,
+      "The connector's limit messagesPerDay is reached",
+    ],
+    [
+      'whichever is later of the connector being down and its rate limit',
+      listedItem(),
+      { ...stopped, waitingUntil: 2_500_000, waitingFor: 'messagesPerDay' },
+      2_500_000,
       'certificate has expired',
     ],
     [

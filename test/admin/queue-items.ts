@@ -58,6 +58,8 @@ export function connectorStatus(changes: Partial<ConnectorStatus> = {}): Connect
     fault: null,
     lastError: null,
     nextAttemptAt: null,
+    waitingUntil: null,
+    waitingFor: null,
     connections: 0,
     attemptsInFlight: 0,
     ...changes,

@@ -245,6 +245,7 @@ async function measureDrain(running: Running, smartHostPort: number) {
 
 async function startSandboxProcess(ledgerFile: string, port = 0) {
   const { process, first } = await MeasuredProcess.start(relayProgram, {
+    output: join(directory, 'sandbox.out'),
     args: ['sandbox', '--json', '--port', `${port}`, '--ledger', ledgerFile],
     ready: (line) => (JSON.parse(line) as { listening?: { port: number } }).listening?.port ?? null,
   })
@@ -257,6 +258,7 @@ async function startSubject(
 ): Promise<Running> {
   if (subject === 'pass-through') {
     const { process, first } = await MeasuredProcess.start(passThroughProgram, {
+      output: join(directory, 'pass-through.out'),
       args: [`${options.smartHostPort}`, `${options.messagesPerConnection}`],
       ready: (line) => (JSON.parse(line) as { port: number }).port,
     })
@@ -267,6 +269,7 @@ async function startSubject(
   const file = join(data, 'relay.yaml')
   await writeFile(file, stringify(relayConfig(data, options)))
   const { process, first } = await MeasuredProcess.start(relayProgram, {
+    output: join(data, 'relay.log'),
     args: ['start', '--config', file],
     env: { BENCH_PASSWORD: 'sandbox', ...(redis !== null && { REDIS_URL: redis.url }) },
     ready: listenerPort(),

@@ -1,38 +1,47 @@
-/** A process of the benchmark: started with what it prints first, measured from outside by the system's own account. */
+/**
+ * A process of the benchmark, measured from outside by the system's own account. What it prints goes to a file,
+ * as a service's log does, so that nobody who measures is busy reading it.
+ */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
-import { createInterface } from 'node:readline'
+import { closeSync, openSync, readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+const startMs = 20_000
 
 export class MeasuredProcess {
   readonly #child: ChildProcess
-  readonly #lines: string[] = []
 
   private constructor(child: ChildProcess) {
     this.#child = child
   }
 
-  /** Starts a script of this program and resolves with the first line that `ready` takes. */
+  /** Starts a script and resolves with what `ready` makes of a line that it prints. */
   static async start<T>(
     script: string,
-    options: { args: string[]; env?: Record<string, string>; ready: (line: string) => T | null },
+    options: {
+      args: string[]
+      output: string
+      env?: Record<string, string>
+      ready: (line: string) => T | null
+    },
   ): Promise<{ process: MeasuredProcess; first: T }> {
+    const output = openSync(options.output, 'w')
     const child = spawn(process.execPath, [script, ...options.args], {
       env: { ...process.env, ...options.env },
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', output, 'inherit'],
     })
-    const started = new MeasuredProcess(child)
-    const first = await new Promise<T>((resolve, reject) => {
-      createInterface({ input: child.stdout! }).on('line', (line) => {
-        const answer = options.ready(line)
-        if (answer !== null) resolve(answer)
-        if (started.#lines.length < 100) started.#lines.push(line)
-      })
-      child.once('exit', (code) =>
-        reject(new Error(`${script} exited with ${code}\n${started.#lines.join('\n')}`)),
-      )
-    })
-    return { process: started, first }
+    closeSync(output)
+    const giveUpAt = performance.now() + startMs
+    while (performance.now() < giveUpAt && child.exitCode === null) {
+      for (const line of readFileSync(options.output, 'utf8').split('\n').slice(0, -1)) {
+        const first = options.ready(line)
+        if (first !== null) return { process: new MeasuredProcess(child), first }
+      }
+      await sleep(20)
+    }
+    child.kill('SIGKILL')
+    throw new Error(`${script} did not start\n${readFileSync(options.output, 'utf8')}`)
   }
 
   /** User and system time so far, in milliseconds. */

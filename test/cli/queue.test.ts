@@ -168,13 +168,25 @@ describe('relay connector', () => {
       connectorStatus({ state: 'suspended', lastError: '535 5.7.8 Bad credentials', connections: 3 }),
     ]
     const { out } = await relay('connector list')
-    expect(out).toMatch(/^29 +Newsletter provider +suspended +3 +1 +0 +0 +0 +- +535 5.7.8 Bad credentials$/m)
+    expect(out).toMatch(
+      /^29 +Newsletter provider +suspended +3 +1 +0 +0 +0 +- +- +535 5.7.8 Bad credentials$/m,
+    )
   })
   it('shows one', async () => {
     const { out, code } = await relay('connector show 29')
     expect(code).toBe(0)
     expect(out).toMatch(/^Queue +1 ready, 0 deferred, 0 leased, 0 suspended$/m)
     expect(jsonLines((await relay('connector show 29 --json')).out)).toMatchObject([{ connector: '29' }])
+  })
+  it('shows which rate limit a connector waits for, and until when', async () => {
+    const waitingUntil = Date.now() + 20 * 60_000
+    statuses = [connectorStatus({ waitingUntil, waitingFor: 'messagesPerHour' })]
+    expect((await relay('connector list')).out).toMatch(/ready .* messagesPerHour until \d{4}-[\dT:-]+ +-$/m)
+    const { out } = await relay('connector show 29')
+    expect(out).toMatch(/^Rate limit +messagesPerHour until \S+ \(in (20m|19m 59s)\)$/m)
+    expect(jsonLines((await relay('connector list --json')).out)).toMatchObject([
+      { state: 'ready', waitingUntil, waitingFor: 'messagesPerHour' },
+    ])
   })
   it('shows connectors while the store is away', async () => {
     queue.fault = new QueueUnavailable('Redis is away')

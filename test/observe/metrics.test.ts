@@ -10,6 +10,8 @@ const status: ConnectorStatus = {
   fault: 'tls',
   lastError: 'certificate has expired',
   nextAttemptAt: 60_000,
+  waitingUntil: null,
+  waitingFor: null,
   connections: 2,
   attemptsInFlight: 1,
 }
@@ -42,8 +44,15 @@ describe('gauges are read at the scrape', () => {
     expect(lines).toContain('relay_connections{connector="29"} 2')
     expect(lines).toContain('relay_connector_state{connector="29",state="retry"} 1')
     expect(lines).toContain('relay_connector_state{connector="29",state="ready"} 0')
+    expect(lines).toContain('relay_connector_rate_waiting{connector="29"} 0')
     expect(lines).toContain('relay_sessions{listener="exchange"} 7')
     expect(lines).toContain('relay_bodies_in_memory_bytes 4096')
+  })
+
+  it('from a connector that waits for a rate limit', async () => {
+    const metrics = createMetrics()
+    metrics.watch({ connectors: () => [{ ...status, waitingUntil: 60_000, waitingFor: 'messagesPerDay' }] })
+    expect(await scrape(metrics)).toContain('relay_connector_rate_waiting{connector="29"} 1')
   })
 
   it('and forget a connector that is gone', async () => {

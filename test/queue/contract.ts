@@ -16,6 +16,8 @@ import {
   type Queue,
   QueueFull,
   QueueUnavailable,
+  type RateWindow,
+  type Spent,
 } from '../../src/queue/queue.ts'
 import { newItem, newMessage, recipient, sender, t0 } from '../support/queue-fixtures.ts'
 
@@ -958,6 +960,102 @@ export function queueContract(name: string, create: () => Promise<Harness>): voi
       })
     })
 
+    describe('spend', () => {
+      const day = 86_400_000
+      const perMinute = (most: number, amount = 1) => ({
+        limit: 'messagesPerMinute',
+        windowMs: 60_000,
+        most,
+        amount,
+      })
+      const recipientsPerDay = (most: number, amount: number) => ({
+        limit: 'recipientsPerDay',
+        windowMs: day,
+        most,
+        amount,
+      })
+      const spend = (windows: readonly RateWindow[], { key = 'alpha', now = t0 } = {}) =>
+        queue.spend({ key, windows, now })
+
+      it('grants as many as the limit, and says when to ask again', async () => {
+        for (let n = 0; n < 3; n++) expect(await spend([perMinute(3)])).toEqual({ granted: true })
+        const refused = { granted: false, limit: 'messagesPerMinute', retryAt: t0 + 61_200 }
+        expect(await spend([perMinute(3)])).toEqual(refused)
+        expect(await spend([perMinute(3)], { now: t0 + 61_199 })).toEqual(refused)
+        expect(await spend([perMinute(3)], { now: t0 + 61_200 })).toEqual({ granted: true })
+      })
+
+      it('has no border at which two windows meet', async () => {
+        const times = [58_000, 59_000, 60_000, 119_999, 120_000, 121_000].map((ms) => t0 + ms)
+        const answers = []
+        for (const now of times) answers.push((await spend([perMinute(2)], { now })).granted)
+        expect(answers).toEqual([true, true, false, true, true, false])
+      })
+
+      it('counts in all windows or in none', async () => {
+        const both = (recipients: number) => [perMinute(2), recipientsPerDay(10, recipients)]
+        expect(await spend(both(9))).toEqual({ granted: true })
+        expect(await spend(both(2))).toMatchObject({ granted: false, limit: 'recipientsPerDay' })
+        expect(await spend(both(1))).toEqual({ granted: true })
+        const { retryAt, limit } = refusedOf(await spend(both(1)))
+        expect(limit).toBe('recipientsPerDay')
+        expect(retryAt).toBeGreaterThan(t0 + day)
+        expect(retryAt).toBeLessThanOrEqual(t0 + day + day / 50)
+      })
+
+      it('says when enough has ended for the amount', async () => {
+        for (const ms of [0, 10_000, 20_000]) await spend([perMinute(9, 3)], { now: t0 + ms })
+        const retryAfter = async (amount: number) =>
+          refusedOf(await spend([perMinute(9, amount)], { now: t0 + 30_000 })).retryAt - t0
+        const answers = []
+        for (const amount of [1, 3, 4, 9]) answers.push(await retryAfter(amount))
+        // The slots are 1.2 s long: those of 10 s and of 20 s began at 9.6 s and 19.2 s.
+        expect(answers).toEqual([61_200, 61_200, 70_800, 80_400])
+      })
+
+      it('grants what is larger than the limit where nothing else is counted', async () => {
+        await spend([recipientsPerDay(100, 1)])
+        const { retryAt } = refusedOf(await spend([recipientsPerDay(100, 250)]))
+        expect(await spend([recipientsPerDay(100, 250)], { now: retryAt })).toEqual({ granted: true })
+        expect((await spend([recipientsPerDay(100, 1)], { now: retryAt + day })).granted).toBe(false)
+        expect((await spend([recipientsPerDay(100, 1)], { now: retryAt + 1.02 * day })).granted).toBe(true)
+      })
+
+      it('never grants more than the limit to many who ask at once', async () => {
+        const answers = await Promise.all(Array.from({ length: 200 }, () => spend([perMinute(50)])))
+        expect(answers.filter(({ granted }) => granted)).toHaveLength(50)
+      })
+
+      it('counts for each connector alone', async () => {
+        expect((await spend([perMinute(1)])).granted).toBe(true)
+        expect((await spend([perMinute(1)], { key: 'alphabet' })).granted).toBe(true)
+        expect((await spend([perMinute(1)])).granted).toBe(false)
+      })
+
+      it('remembers over a restart and over a crash', async () => {
+        await spend([perMinute(2), recipientsPerDay(9, 3)])
+        await reopen()
+        await spend([perMinute(2), recipientsPerDay(9, 3)])
+        await harness.crash(queue)
+        queue = await harness.open()
+        expect((await spend([perMinute(2)])).granted).toBe(false)
+        expect((await spend([recipientsPerDay(9, 4)])).granted).toBe(false)
+        expect((await spend([recipientsPerDay(9, 3)])).granted).toBe(true)
+      })
+
+      it('frees nothing when the clock is set back a little, and believes it when it is set back far', async () => {
+        await spend([perMinute(1)], { now: t0 + 30_000 })
+        expect((await spend([perMinute(1)])).granted).toBe(false)
+        expect((await spend([perMinute(1)], { now: t0 - 120_000 })).granted).toBe(true)
+      })
+
+      it('is refused once the queue is closed', async () => {
+        await queue.close({ deadlineMs: 1000 })
+        await expect(spend([perMinute(1)])).rejects.toThrow(QueueUnavailable)
+        queue = await harness.open()
+      })
+    })
+
     describe('close', () => {
       it('ends the leases and refuses everything after', async () => {
         const message = newMessage()
@@ -1003,6 +1101,11 @@ export function queueContract(name: string, create: () => Promise<Harness>): voi
 }
 
 const nothing = { items: [], dsn: null } as const
+
+function refusedOf(spent: Spent): Extract<Spent, { granted: false }> {
+  if (spent.granted) throw new Error('granted')
+  return spent
+}
 
 interface ClaimFields {
   readonly connector?: string | readonly string[]

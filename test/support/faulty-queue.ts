@@ -22,8 +22,11 @@ import type {
   PutOptions,
   Queue,
   QueueTotals,
+  Spending,
+  Spent,
   Stage,
 } from '../../src/queue/queue.ts'
+import { Gate } from './gate.ts'
 
 /** Those that can be made to fail or wait; `append` is a stage's. */
 export type Call =
@@ -34,6 +37,7 @@ export type Call =
   | 'overdue'
   | 'renew'
   | 'settle'
+  | 'spend'
   | 'body'
   | 'list'
   | 'change'
@@ -49,7 +53,7 @@ export class FaultyQueue implements Queue {
   readonly #queue: Queue
   readonly #dir: string
   readonly #errors = new Map<Call, Error>()
-  readonly #gates = new Map<Call, { readonly opened: Promise<void>; open(): void }>()
+  readonly #gates = new Map<Call, Gate>()
   readonly #counts = new Map<Call, number>()
   #watchers: (() => void)[] = []
 
@@ -71,17 +75,18 @@ export class FaultyQueue implements Queue {
 
   /** The call waits from now on, and goes on when healed. */
   stall(call: Call): void {
-    let open = (): void => undefined
-    const opened = new Promise<void>((resolve) => {
-      open = resolve
-    })
-    this.#gates.set(call, { opened, open })
+    this.#gates.set(call, new Gate())
   }
 
   heal(): void {
     this.#errors.clear()
     for (const gate of this.#gates.values()) gate.open()
     this.#gates.clear()
+  }
+
+  /** The store itself, without faults: as another node would see it. */
+  get elsewhere(): Queue {
+    return this.#queue
   }
 
   calls(call: Call): number {
@@ -138,6 +143,11 @@ export class FaultyQueue implements Queue {
   async settle(lease: Lease, outcome: Outcome, options: { now: number }): Promise<void> {
     await this.#pass('settle')
     return this.#queue.settle(lease, outcome, options)
+  }
+
+  async spend(spending: Spending): Promise<Spent> {
+    await this.#pass('spend')
+    return this.#queue.spend(spending)
   }
 
   async *body(messageId: string): AsyncIterable<Buffer> {

@@ -6,6 +6,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { auditRun } from '../../src/lab/audit.ts'
+import type { LedgerEntry } from '../../src/lab/ledger.ts'
 import type { LoadResult } from '../../src/lab/load.ts'
 import type { Sandbox } from '../../src/lab/sandbox.ts'
 import type { RawServer } from './raw-server.ts'
@@ -22,11 +23,11 @@ export interface Books {
   readonly runs?: readonly LoadResult[]
   /** Sandboxes must keep their ledger, and their messages where a DSN is expected. */
   readonly hosts: readonly Host[]
-  readonly relays: readonly RelayProcess[]
+  readonly relays: readonly Pick<RelayProcess, 'history' | 'running' | 'queue'>[]
 }
 
 /** Where mail ends: a sandbox, a scripted host, or the ledger file of a sandbox in another process. */
-export type Host = Sandbox | RawServer | { readonly ledger: readonly Delivery[] }
+export type Host = Sandbox | RawServer | { readonly ledger: readonly LedgerEntry[] }
 
 export interface Balance {
   /** Recipients that a 250 stands for; each is counted once below. */
@@ -57,7 +58,7 @@ const patienceMs = 5_000
 export async function balanceOf(books: Books): Promise<Balance> {
   const giveUpAt = Date.now() + patienceMs
   for (;;) {
-    const { balance, open } = await read(books)
+    const { balance, open } = await balanceNow(books)
     if ((balance.unbalanced.length === 0 && !open) || Date.now() > giveUpAt) return balance
     await sleep(50)
   }
@@ -70,7 +71,8 @@ interface Delivery {
 
 type Fate = 'delivered' | 'bounced' | 'removed' | 'queued'
 
-async function read(books: Books): Promise<{ balance: Balance; open: boolean }> {
+/** `open` while an attempt is under way: what it leads to is not in the books yet. */
+export async function balanceNow(books: Books): Promise<{ balance: Balance; open: boolean }> {
   const promised = promisesOf(books)
   const deliveries = books.hosts.flatMap(deliveriesAt)
   const log = books.relays.flatMap((relay) => relay.history)
@@ -169,7 +171,7 @@ function removedIn(log: readonly LogLine[]): string[] {
 }
 
 /** Relays that share a store list the same items. */
-async function queuesOf(relays: readonly RelayProcess[]): Promise<{ pending: string[]; leased: boolean }> {
+async function queuesOf(relays: Books['relays']): Promise<{ pending: string[]; leased: boolean }> {
   const listed = await Promise.all(relays.filter((relay) => relay.running).map((relay) => relay.queue()))
   const items = listed.flat()
   return {
@@ -201,7 +203,7 @@ function deliveredInVain(log: readonly LogLine[], delivered: ReadonlySet<string>
 }
 
 function alterations({ runs = [], hosts }: Books): string[] {
-  const entries = hosts.flatMap((host) => ('certificate' in host ? host.ledger : []))
+  const entries = hosts.flatMap((host) => ('ledger' in host ? host.ledger : []))
   return runs.flatMap(({ run, submitted }) =>
     auditRun(submitted, entries, { run }).altered.map(
       ({ seq, what }) => `message ${seq} of run ${run}: altered ${what.join(', ')}`,

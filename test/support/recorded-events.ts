@@ -1,7 +1,14 @@
 /** What was recorded, and a way to wait for more of it. */
 import type { MailEvent } from '../../src/observe/events.ts'
 
-type Named<Name extends MailEvent['event']> = Extract<MailEvent, { readonly event: Name }>
+/** The member of the union that has this name, also where one member has several. */
+type Named<Name extends MailEvent['event']> = MailEvent extends infer Event
+  ? Event extends { readonly event: string }
+    ? Name extends Event['event']
+      ? Event
+      : never
+    : never
+  : never
 
 export class RecordedEvents {
   readonly all: MailEvent[] = []

@@ -39,6 +39,8 @@ export interface ListedConnector {
   readonly fault: string | null
   readonly lastError: string | null
   readonly nextAttemptAt: number | null
+  readonly waitingUntil: number | null
+  readonly waitingFor: string | null
   readonly connections: number
   readonly attemptsInFlight: number
 }

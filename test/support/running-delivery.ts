@@ -36,7 +36,7 @@ export function alpha(
   change: Partial<Connector> & { connections?: number; messagesPerConnection?: number } = {},
 ): Connector {
   const { connections = 20, messagesPerConnection = 20, ...fields } = change
-  const limits = { connections, messagesPerConnection }
+  const limits = { ...connectorTo(host).limits, connections, messagesPerConnection }
   return connectorTo(host, { id: 'alpha', smartHosts: ['127.0.0.1'], limits, ...fields })
 }
 
@@ -52,16 +52,16 @@ export class RunningDelivery {
   readonly clock = new TestClock()
   readonly events = new RecordedEvents()
   readonly logged: string[] = []
+  readonly log = pino({ level: 'info' }, { write: (line) => void this.logged.push(line) })
   readonly queue: FaultyQueue
   readonly delivery: Delivery
   readonly #leaseMs: number
 
   private constructor(queue: FaultyQueue, setUp: DeliverySetUp) {
-    const { clock } = this
+    const { clock, log } = this
     const place = setUp.place ?? (() => nowhere)
     const delivery = { ...settings, ...setUp.delivery }
     const hostname = 'relay.example.com'
-    const log = pino({ level: 'info' }, { write: (line) => void this.logged.push(line) })
     this.queue = queue
     this.#leaseMs = setUp.leaseMs ?? 60_000
     this.delivery = new Delivery({

@@ -71,8 +71,9 @@ export function stuffed(content: Buffer): Buffer {
 export function load(
   relay: { port: number },
   options: Partial<LoadOptions> & { run: string },
+  control: LoadControl = {},
 ): Promise<LoadResult> {
-  return runLoad(loadOptions(relay, options))
+  return runLoad(loadOptions(relay, options), control)
 }
 
 export function loadOptions(
