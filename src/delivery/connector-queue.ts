@@ -109,7 +109,8 @@ export class ConnectorQueue {
 
   /** Whether a message just accepted may wait here, in memory, for a lane. */
   get takesDirect(): boolean {
-    return this.#state.kind === 'ready' && !this.#stopping && !this.#isShut
+    if (this.#gate !== null && (this.#isShut || this.#waiting.length >= this.#mostWaiting)) return false
+    return this.#state.kind === 'ready' && !this.#stopping
   }
 
   get status(): ConnectorStatus {

@@ -11,6 +11,9 @@ import type { RateWindow, Spent } from './queue.ts'
 
 export const slotsPerWindow = 50
 
+/** More than two nodes may differ by whose clocks Redis has been compared with at their start. */
+const clockDifferenceMs = 5_000
+
 /** What was granted within one slot. */
 export type Tally = readonly [slot: number, amount: number]
 
@@ -60,9 +63,17 @@ export function slotAt(window: RateWindow, now: number): number {
   return Math.floor(now / slotMs(window))
 }
 
+/**
+ * How many slots ahead of now still count: they are from a node whose clock is ahead, or from before this one's was
+ * set back. What lies further ahead is from a clock that was far wrong.
+ */
+export function slotsAhead(window: RateWindow): number {
+  return Math.max(slotsPerWindow, Math.ceil(clockDifferenceMs / slotMs(window)))
+}
+
 /** How long a count matters at most. */
 export function lifeMs(window: RateWindow): number {
-  return window.windowMs + slotMs(window)
+  return (slotsPerWindow + 1 + slotsAhead(window)) * slotMs(window)
 }
 
 /** How much else may be counted for the amount to have room. More than the limit has room where nothing else is. */
@@ -72,10 +83,9 @@ export function roomBeside({ most, amount }: RateWindow): number {
 
 const slotMs = (window: RateWindow): number => window.windowMs / slotsPerWindow
 
-/** Slots ahead of now are from before the clock was set back. They count, unless it was far wrong. */
 function stillCounted(tallies: readonly Tally[], window: RateWindow, now: number): readonly Tally[] {
   const current = slotAt(window, now)
-  return tallies.filter(([slot]) => Math.abs(slot - current) <= slotsPerWindow)
+  return tallies.filter(([slot]) => slot >= current - slotsPerWindow && slot <= current + slotsAhead(window))
 }
 
 function lastInTheWay(tallies: readonly Tally[], window: RateWindow): number | null {

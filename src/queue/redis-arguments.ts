@@ -1,6 +1,7 @@
 /** Messages and outcomes as the flat arguments that redis-scripts.ts reads, checked before anything is sent. */
 
-import { deadlineOf, type NewMessage, type Outcome, type QueueItem } from './queue.ts'
+import { deadlineOf, type NewMessage, type Outcome, type QueueItem, type RateWindow } from './queue.ts'
+import { countedAs, lifeMs, roomBeside, slotAt, slotsAhead, slotsPerWindow } from './rate.ts'
 import { bodySize, encodeItem } from './record.ts'
 import { RedisStage } from './redis-stage.ts'
 
@@ -33,6 +34,13 @@ export function outcomeArguments({ items, dsn }: Outcome): readonly Argument[] {
     ...items.flatMap((item) => itemArguments(item, 0)),
     ...(dsn === null ? [] : messageArguments(dsn)),
   ]
+}
+
+export function rateArguments(window: RateWindow, now: number): readonly Argument[] {
+  const current = slotAt(window, now)
+  const [first, last] = [current - slotsPerWindow, current + slotsAhead(window)]
+  const { amount } = window
+  return [countedAs(window), first, last, current, roomBeside(window), amount, lifeMs(window)]
 }
 
 function itemArguments(item: QueueItem, leasedUntil: number): readonly Argument[] {

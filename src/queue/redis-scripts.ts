@@ -458,19 +458,16 @@ return { 'done' }
 `),
 
   /**
-   * connector, slots of a window, then name of the count, slot of now, room beside the amount, amount, life of the counts in turn →
-   * nothing where it is granted; else for each limit the last slot that is in the way, or ''
+   * connector, then in turn: name of the count, first and last slot that count, slot of now, room beside the
+   * amount, amount, life → nothing where it is granted; else for each limit the last slot that is in the way, or ''
    */
   spendRates: draining(`
-local connector, span = ARGV[1], tonumber(ARGV[2])
-
--- Slots ahead of now are from a node whose clock differs, or was set back; they count, unless it was far wrong.
-local function countedIn(key, now)
+local function counted(key, first, last)
   local slots, sum = {}, 0
   local counts = redis.call('HGETALL', key)
   for i = 1, #counts, 2 do
     local slot, amount = tonumber(counts[i]), tonumber(counts[i + 1])
-    if math.abs(slot - now) > span then
+    if slot < first or slot > last then
       redis.call('HDEL', key, counts[i])
     else
       table.insert(slots, { number = slot, name = counts[i], amount = amount })
@@ -481,27 +478,27 @@ local function countedIn(key, now)
   return slots, sum
 end
 
-local function lastInTheWay(key, now, room)
-  local slots, sum = countedIn(key, now)
-  local last = ''
+local function lastInTheWay(key, first, last, room)
+  local slots, sum = counted(key, first, last)
+  local name = ''
   for _, slot in ipairs(slots) do
     if sum <= room then break end
-    sum, last = sum - slot.amount, slot.name
+    sum, name = sum - slot.amount, slot.name
   end
-  return last
+  return name
 end
 
-local answer, refused = {}, false
-for at = 3, #ARGV, 5 do
-  local last = lastInTheWay(base .. 'rate:' .. ARGV[at] .. ':' .. connector, tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]))
+local width, answer, refused = 7, {}, false
+local function keyAt(at) return base .. 'rate:' .. ARGV[at] .. ':' .. ARGV[1] end
+for at = 2, #ARGV, width do
+  local last = lastInTheWay(keyAt(at), tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 4]))
   refused = refused or last ~= ''
   table.insert(answer, last)
 end
 if refused then return answer end
-for at = 3, #ARGV, 5 do
-  local key = base .. 'rate:' .. ARGV[at] .. ':' .. connector
-  redis.call('HINCRBY', key, ARGV[at + 1], ARGV[at + 3])
-  redis.call('PEXPIRE', key, ARGV[at + 4])
+for at = 2, #ARGV, width do
+  redis.call('HINCRBY', keyAt(at), ARGV[at + 3], ARGV[at + 5])
+  redis.call('PEXPIRE', keyAt(at), ARGV[at + 6])
 end
 return {}
 `),

@@ -36,9 +36,9 @@ import {
   type Spent,
   type Stage,
 } from './queue.ts'
-import { countedAs, lifeMs, refusal, roomBeside, slotAt, slotsPerWindow } from './rate.ts'
+import { refusal } from './rate.ts'
 import { bodySize, checkDsn, checkMessage, checkOutcome } from './record.ts'
-import { type Argument, messageArguments, outcomeArguments } from './redis-arguments.ts'
+import { type Argument, messageArguments, outcomeArguments, rateArguments } from './redis-arguments.ts'
 import { claimDue, claimOverdue } from './redis-claims.ts'
 import { type Patience, RedisConnection, type RedisSettings } from './redis-connection.ts'
 import { DoubtfulPuts } from './redis-doubtful.ts'
@@ -324,15 +324,8 @@ class RedisQueue implements Queue, ChunkStore {
 
   async spend({ key, windows, now }: Spending): Promise<Spent> {
     this.#requireOpen()
-    const args = windows.flatMap((window) => [
-      countedAs(window),
-      slotAt(window, now),
-      roomBeside(window),
-      window.amount,
-      lifeMs(window),
-    ])
-    const step = this.#store.step('spendRates', ratePartition, [key, slotsPerWindow, ...args])
-    const inTheWay = await this.#track(step)
+    const args = [key, ...windows.flatMap((window) => rateArguments(window, now))]
+    const inTheWay = await this.#track(this.#store.step('spendRates', ratePartition, args))
     if (inTheWay.length === 0) return { granted: true }
     return refusal(
       windows.flatMap((window, n) => (inTheWay[n] === '' ? [] : [{ window, inTheWay: Number(inTheWay[n]) }])),

@@ -19,6 +19,8 @@ import {
   type RateWindow,
   type Spent,
 } from '../../src/queue/queue.ts'
+import { spend as spendPurely, type Tallies } from '../../src/queue/rate.ts'
+import { Prng } from '../support/prng.ts'
 import { newItem, newMessage, recipient, sender, t0 } from '../support/queue-fixtures.ts'
 
 /** One store of a backend, empty at first, and what may befall it. */
@@ -1047,6 +1049,20 @@ export function queueContract(name: string, create: () => Promise<Harness>): voi
         await spend([perMinute(1)], { now: t0 + 30_000 })
         expect((await spend([perMinute(1)])).granted).toBe(false)
         expect((await spend([perMinute(1)], { now: t0 - 120_000 })).granted).toBe(true)
+      })
+
+      it('answers at random as rate.ts does', async () => {
+        const random = new Prng(4711)
+        let tallies: Tallies = {}
+        let now = t0
+        for (let step = 0; step < 300; step++) {
+          now += random.chance(0.3) ? random.integer(0, 40_000) : random.integer(0, 50)
+          if (random.chance(0.03)) now -= random.integer(0, 10_000)
+          const windows = [perMinute(6, random.integer(1, 7)), recipientsPerDay(60, random.integer(1, 9))]
+          const expected = spendPurely(tallies, { windows, now })
+          tallies = expected.tallies
+          expect(await spend(windows, { now }), `step ${step}`).toEqual(expected.spent)
+        }
       })
 
       it('is refused once the queue is closed', async () => {

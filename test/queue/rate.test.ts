@@ -108,13 +108,24 @@ describe('several limits', () => {
   })
 })
 
-describe('a clock that is set', () => {
-  it('back by less than a window frees nothing', () => {
-    expect(askAt([500, 0], perSecond(1))).toEqual(['granted', 'wait until 1520'])
-  })
-
-  it('back by more than that is believed: the limit begins anew', () => {
-    expect(askAt([5000, 0], perSecond(1))).toEqual(['granted', 'granted'])
+describe('a clock', () => {
+  it.each<[string, readonly number[], RateWindow, readonly string[]]>([
+    ['set back frees nothing', [500, 0], perSecond(1), ['granted', 'wait until 1520']],
+    [
+      'of a node that is some seconds behind counts the others',
+      [5000, 0],
+      perSecond(1),
+      ['granted', 'wait until 6020'],
+    ],
+    ['set back far is believed: the limit begins anew', [5020, 0], perSecond(1), ['granted', 'granted']],
+    [
+      'set back by more than a long window too',
+      [1.02 * day, 0],
+      recipientsPerDay(1, 1),
+      ['granted', 'granted'],
+    ],
+  ])('%s', (_, times, window, expected) => {
+    expect(askAt(times, window)).toEqual(expected)
   })
 })
 
