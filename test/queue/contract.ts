@@ -1057,8 +1057,9 @@ export function queueContract(name: string, create: () => Promise<Harness>): voi
         let now = t0
         for (let step = 0; step < 300; step++) {
           now += random.chance(0.3) ? random.integer(0, 40_000) : random.integer(0, 50)
+          if (random.chance(0.03)) now += random.integer(0, day / 4)
           if (random.chance(0.03)) now -= random.integer(0, 10_000)
-          const windows = [perMinute(6, random.integer(1, 7)), recipientsPerDay(60, random.integer(1, 9))]
+          const windows = [perMinute(6, random.integer(1, 7)), recipientsPerDay(90, random.integer(1, 9))]
           const expected = spendPurely(tallies, { windows, now })
           tallies = expected.tallies
           expect(await spend(windows, { now }), `step ${step}`).toEqual(expected.spent)
