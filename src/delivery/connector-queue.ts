@@ -31,6 +31,8 @@ import type { ConnectorStatus } from './status.ts'
 const idleMs = 15_000
 /** After a host refused one connection more, while others were up: how long we keep to the number it took. */
 const ceilingMs = 60_000
+/** So long at most a 250 waits for the lanes: short enough that a slow smart host does not slow submission down. */
+const paceMs = 20
 /** How many items may wait per connection: enough that a lane never waits for the store. */
 const waitingPerConnection = 4
 
@@ -65,6 +67,8 @@ export class ConnectorQueue {
   readonly #broken = new WeakSet<LeasedItem>()
   readonly #lanes = new Set<Promise<void>>()
   readonly #parked: ((work: LeasedItem | null) => void)[] = []
+  /** Clients waiting for their 250, longest first. */
+  readonly #paced = new Set<() => void>()
   readonly #connections = new Set<SmartHostConnection>()
   readonly #abort = new AbortController()
   /** Null without rate limits. */
@@ -111,6 +115,25 @@ export class ConnectorQueue {
   get takesDirect(): boolean {
     if (this.#gate !== null && (this.#isShut || this.#waiting.length >= this.#mostWaiting)) return false
     return this.#state.kind === 'ready' && !this.#stopping
+  }
+
+  /**
+   * In-flow control: null where the lanes keep up, else a promise that resolves when one takes its next item, and
+   * after `paceMs` at the latest. The client that waits for its 250 meanwhile leaves the lanes their share of the
+   * processor, and memory to mail that would only wait there.
+   */
+  pace(): Promise<void> | null {
+    const keepsUp = this.#waiting.length <= this.connector.limits.connections
+    if (keepsUp || !this.takesDirect) return null
+    return new Promise((resolve) => {
+      const proceed = () => {
+        this.#paced.delete(proceed)
+        clearTimeout(timer)
+        resolve()
+      }
+      const timer = setTimeout(proceed, paceMs)
+      this.#paced.add(proceed)
+    })
   }
 
   get status(): ConnectorStatus {
@@ -285,6 +308,7 @@ export class ConnectorQueue {
   /** The first that waits and is still ours; null also while a rate limit lets none through. */
   #take(): LeasedItem | null {
     if (this.#isShut) return null
+    this.#paced.values().next().value?.()
     for (let work = this.#waiting.shift(); work !== undefined; work = this.#waiting.shift()) {
       if (this.#host.holds(work)) return work
       this.#host.abandon(work)

@@ -148,6 +148,11 @@ export class Delivery {
     else void this.#giveBack([leased])
   }
 
+  /** In-flow control: what the 250 of a message for this connector should wait for, a moment at most; null: nothing. */
+  pace(connector: string): Promise<void> | null {
+    return this.#queues.get(connector)?.pace() ?? null
+  }
+
   /** Something became due in the store. */
   wake(connector: string): void {
     this.#expectMore(connector)

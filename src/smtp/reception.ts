@@ -31,7 +31,7 @@ export interface ReceptionOptions {
   readonly leaseMs: number
   readonly routes: Routes
   readonly queue: Queue
-  readonly deliver: Pick<Delivery, 'reserve' | 'unreserve' | 'deliver' | 'wake'>
+  readonly deliver: Pick<Delivery, 'reserve' | 'unreserve' | 'deliver' | 'wake' | 'pace'>
   readonly memory: MemoryBudget
   readonly clock: Clock
   readonly log: Log
@@ -103,6 +103,7 @@ export class MessageReception implements Reception {
       })
       await this.#keep(items, writer.finish())
       this.#recordAccepted(transaction, items)
+      for (const item of items) await this.#options.deliver.pace(item.connector)
       return success('6.0', `Queued as ${messageId}`)
     } finally {
       // What cannot be discarded is no reason to tell the client anything else about its message.

@@ -110,6 +110,50 @@ function gated(step: string, gate: Gate, answer: string): Script {
 
 const ok = '250 2.0.0 Queued as 4711\r\n'
 
+describe('a client waits for its 250', () => {
+  it('until a lane takes its next item, where more wait than there are connections', async () => {
+    const gates = [new Gate(), new Gate(), new Gate()]
+    let dots = 0
+    const host = await inClear({
+      '.': async () => {
+        await gates[dots++]!.opened
+        return ok
+      },
+    })
+    queueTo(host, { connections: 1 })
+    expect(queue.pace()).toBeNull()
+    queue.push(several(3))
+    await expect.poll(() => queue.status.attemptsInFlight).toBe(1)
+    const proceeded: string[] = []
+    const first = queue.pace()?.then(() => proceeded.push('first'))
+    gates[0]!.open()
+    await concluded(1)
+    await first
+    expect(proceeded).toEqual(['first'])
+    expect(queue.pace()).toBeNull()
+    for (const gate of gates) gate.open()
+    await concluded(3)
+  })
+
+  it('a moment only, where the host is slow', async () => {
+    const host = await inClear({ '.': silence })
+    queueTo(host, { connections: 1 })
+    queue.push(several(5))
+    await expect.poll(() => queue.status.attemptsInFlight).toBe(1)
+    const pace = queue.pace()
+    expect(pace).not.toBeNull()
+    await pace
+    expect(desk.concluded).toEqual([])
+  })
+
+  it('not at all, where the hosts are down and the mail goes to the store', async () => {
+    queueTo({ port: await closedPort() }, { connections: 1 })
+    queue.push(several(5))
+    await state('retry')
+    expect(queue.pace()).toBeNull()
+  })
+})
+
 describe('connections', () => {
   it('carry messages side by side, up to the limit', async () => {
     const gate = new Gate()
