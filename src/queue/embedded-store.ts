@@ -47,6 +47,7 @@ export class EmbeddedStore {
   #options!: { transaction: Transaction }
   #isOpen = false
   #mappedAtFirst = 0
+  #movedBytes = 0
   #lost: string | null = null
 
   /** Item id: its record. */
@@ -88,7 +89,9 @@ export class EmbeddedStore {
   }
 
   get<V, K extends Key>(database: Database<V, K>, key: K): V | undefined {
-    return database.get(key, this.#options)
+    const value = database.get(key, this.#options)
+    if (value instanceof Buffer) this.#movedBytes += value.length
+    return value
   }
 
   /** The bytes of a value, whatever they are. */
@@ -122,6 +125,7 @@ export class EmbeddedStore {
           const database: Database = this[name]
           if (value === null) database.remove(key)
           else database.put(key, value)
+          if (value instanceof Buffer) this.#movedBytes += value.length
         }
       })
     } catch (error) {
@@ -151,6 +155,13 @@ export class EmbeddedStore {
   async close(): Promise<void> {
     await this.#closeEnvironment()
     releaseLock(this.#lock, this.#directory)
+  }
+
+  /** Whether so much has been written and read since it was last asked that `isMappedLarge` may have changed. */
+  get hasMovedMuch(): boolean {
+    if (this.#movedBytes < largestMapping / 8) return false
+    this.#movedBytes = 0
+    return true
   }
 
   /** Whether so much of the file has come into memory that it is time to `unmap` it. */

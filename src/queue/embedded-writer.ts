@@ -30,7 +30,7 @@ export interface SubmitOptions {
 
 /** A commit that takes longer means a disk that hangs. */
 const slowCommitMs = 30_000
-/** How often the memory that the file's mapping takes is looked at. */
+/** How often the memory that the file's mapping takes is looked at while little is written. */
 const mappingCheckMs = 250
 
 export class EmbeddedWriter {
@@ -131,6 +131,7 @@ export class EmbeddedWriter {
     this.#bytes += plan.bytes
     for (const place of plan.left) this.#index.remove(place)
     for (const place of plan.entered) this.#index.insert(place)
+    if (this.#store.hasMovedMuch) this.#checkMapping()
   }
 
   #checkMapping(): void {
