@@ -159,7 +159,7 @@ export class EmbeddedStore {
 
   /** Whether so much has been written and read since it was last asked that `isMappedLarge` may have changed. */
   get hasMovedMuch(): boolean {
-    if (this.#movedBytes < largestMapping / 8) return false
+    if (this.#movedBytes < largestMapping / 4) return false
     this.#movedBytes = 0
     return true
   }
@@ -294,7 +294,7 @@ function makeDurable(directory: string): void {
   closeSync(descriptor)
 }
 
-const largestMapping = 48 * 1024 * 1024
+const largestMapping = 16 * 1024 * 1024
 
 /** How much of this process's memory is pages of files; 0 where the system does not say. */
 function residentFileBytes(): number {

@@ -29,7 +29,7 @@ const passThroughProgram = fileURLToPath(new URL('pass-through.js', import.meta.
 
 const { values } = parseArgs({
   options: {
-    messages: { type: 'string', default: '10000' },
+    messages: { type: 'string', default: '20000' },
     rounds: { type: 'string', default: '3' },
     backlog: { type: 'string', default: '200000' },
     only: { type: 'string', default: '' },
@@ -49,8 +49,8 @@ interface Case {
 const many = Number(values.messages)
 const cases: readonly Case[] = [
   { name: '4 KB, connections kept', sizeBytes: 4096, messages: many, messagesPerConnection: 1000 },
-  { name: '100 KB, connections kept', sizeBytes: 102_400, messages: many / 5, messagesPerConnection: 1000 },
-  { name: '4 KB, connection per message', sizeBytes: 4096, messages: many / 5, messagesPerConnection: 1 },
+  { name: '100 KB, connections kept', sizeBytes: 102_400, messages: many / 10, messagesPerConnection: 1000 },
+  { name: '4 KB, connection per message', sizeBytes: 4096, messages: many / 20, messagesPerConnection: 1 },
   {
     name: '100 KB, connection per message',
     sizeBytes: 102_400,
@@ -117,8 +117,8 @@ async function measureOnce(subject: Subject, one: Case): Promise<Measurement> {
     messagesPerConnection: one.messagesPerConnection,
   })
   try {
-    // Half a second of the same, so that what is measured is not the compiler at work.
-    await submit(running.port, { ...one, messages: Math.min(1000, one.messages / 2) }, ledgerFile)
+    // A second of the same, so that what is measured is not the compiler at work.
+    await submit(running.port, { ...one, messages: Math.min(3000, one.messages / 2) }, ledgerFile)
     const cpuBeforeMs = running.process.cpuMs
     const { result, perSecond } = await submit(running.port, one, ledgerFile)
     return {
