@@ -211,7 +211,7 @@ export interface Queue {
   claim(options: ClaimOptions): Promise<Claim>
 
   /**
-   * Leases, oldest deadline first, items whose deadline has passed, whatever their connector and next attempt:
+   * Leases, oldest deadline first, then age, items whose deadline has passed, whatever their connector and next attempt:
    * `deadlineOf(item) <= now`, not suspended, not leased. A connector that is down touches no item, yet its mail
    * must still expire and its senders be told of the delay; so backends keep an index by `deadlineOf`.
    */

@@ -81,7 +81,7 @@ export async function claimOverdue(
     const complete = due.length < limit && taken.length === due.length
     if (complete || leased.length >= options.limit) break
   }
-  return leased.sort((a, b) => deadlineOf(a.item) - deadlineOf(b.item))
+  return leased.sort(byDeadline)
 }
 
 async function claimFrom(
@@ -196,3 +196,6 @@ const byTimeAndAge = (a: Head, b: Head): number => a.at - b.at || (a.id < b.id ?
 
 const byNextAttempt = ({ item: a }: LeasedItem, { item: b }: LeasedItem): number =>
   a.nextAttemptAt - b.nextAttemptAt || (a.id < b.id ? -1 : 1)
+
+const byDeadline = ({ item: a }: LeasedItem, { item: b }: LeasedItem): number =>
+  deadlineOf(a) - deadlineOf(b) || (a.id < b.id ? -1 : 1)

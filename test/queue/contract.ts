@@ -258,6 +258,12 @@ export function queueContract(name: string, create: () => Promise<Harness>): voi
         expect(await overdue(t0 + 50)).toEqual([])
       })
 
+      it('gives items of one deadline in the order of their age', async () => {
+        const messages = Array.from({ length: 40 }, () => newItem(deadlines(null, t0 + 10)))
+        for (const message of [...messages].reverse()) await queue.put(message, { now: t0 })
+        expect(ids(await overdue(t0 + 10, 100))).toEqual(messages.flatMap(itemIds).sort())
+      })
+
       it('takes at most the limit, and neither suspended nor leased items', async () => {
         const [one, two, three] = [1, 2, 3].map((n) => newItem(deadlines(t0 + n, t0 + 100)))
         for (const message of [three!, two!, one!]) await queue.put(message, { now: t0 })
