@@ -8,9 +8,7 @@
  * `--messages N`, `--rounds N`, `--backlog N` make it shorter or longer; `--only TEXT` takes the cases so named.
  */
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { type AddressInfo, createServer } from 'node:net'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -21,6 +19,7 @@ import { formatTable } from '../../src/cli/table.ts'
 import { drain, relayed } from '../../src/lab/drain.ts'
 import { LedgerReader } from '../../src/lab/ledger.ts'
 import { type LoadResult, runLoad } from '../../src/lab/load.ts'
+import { closedPort } from '../support/closed-port.ts'
 import { startRedis } from '../support/redis.ts'
 import { MeasuredProcess } from './measured-process.ts'
 
@@ -316,15 +315,6 @@ function listenerPort(): (line: string) => number | null {
     if (line.msg === 'listening') port = line.port!
     return line.msg === 'ready' ? port : null
   }
-}
-
-async function closedPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 // Figures
