@@ -6,12 +6,16 @@ import { Command, CommanderError } from 'commander'
 import { registerCheck } from './cli/check.ts'
 import { registerConnector } from './cli/connector.ts'
 import { registerConnectorTest } from './cli/connector-test.ts'
+import { registerDkim } from './cli/dkim.ts'
 import { registerExplain } from './cli/explain.ts'
+import { registerLimits } from './cli/limits.ts'
 import { registerLoad } from './cli/load.ts'
 import { registerPassword } from './cli/password.ts'
+import { registerPolicy } from './cli/policy.ts'
 import { registerQueue } from './cli/queue.ts'
 import { registerSandbox } from './cli/sandbox.ts'
 import { registerStart } from './cli/start.ts'
+import { registerTrace } from './cli/trace.ts'
 
 const program = new Command('relay')
   .description('a durable smart-host relay for outbound mail')
@@ -24,9 +28,13 @@ for (const register of [
   registerCheck,
   registerExplain,
   (program: Command) => registerConnectorTest(registerConnector(program)),
+  registerPolicy,
   registerQueue,
+  registerLimits,
+  registerTrace,
   registerSandbox,
   registerLoad,
+  registerDkim,
   registerPassword,
 ]) {
   register(program)

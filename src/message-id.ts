@@ -16,6 +16,13 @@ export function newMessageId(now: number): string {
   return time + random
 }
 
+/** When a message of that id was received, epoch ms. */
+export function receivedAtOf(id: string): number {
+  let time = 0
+  for (const digit of id.slice(0, 10)) time = time * 32 + digits.indexOf(digit)
+  return time
+}
+
 /** Random bytes are drawn in stock: a call to the generator costs as much for ten of them as for thousands. */
 const stock = Buffer.alloc(4096)
 let used = stock.length

@@ -158,6 +158,7 @@ describe('Dockerfile', () => {
       queue: new FixedQueue([]),
       readiness: () => ({ ready: true, checks: [] }),
       connectors: () => [],
+      limits: [],
       clock: { now: () => 0 },
     })
     const answer = await fetch(`http://127.0.0.1:${admin.port}${url.pathname}`)
@@ -172,7 +173,9 @@ describe('the configuration in the image', () => {
   })
 
   it('is no open relay: it lets in the compose network and nobody else', () => {
-    const allowed = config.access.networks.filter((network) => !['127.0.0.0/8', '::1/128'].includes(network))
+    const allowed = config.access.networks.filter(
+      (network) => network !== '127.0.0.0/8' && network !== '::1/128',
+    )
     expect(allowed).toEqual([`${subnet}/${prefix}`])
     expect(config.access.users).toEqual([])
     const privateNetworks = new BlockList()

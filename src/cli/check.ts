@@ -7,6 +7,7 @@ import type { Command } from 'commander'
 import { configFile, type LoadedConfig, loadConfig } from '../config/load.ts'
 import { formatProblem } from '../config/problem.ts'
 import { jsonSchema, renderReference } from '../config/reference.ts'
+import type { SubmittingNetwork } from '../config/schema.ts'
 import { type Column, formatTable } from './table.ts'
 
 interface Options {
@@ -48,7 +49,7 @@ async function check(options: Options, command: Command): Promise<void> {
 }
 
 /** What a configuration comes to. No secret is in it. */
-function summaryOf({ config, connectors }: LoadedConfig) {
+function summaryOf({ config, connectors, dkimKeys }: LoadedConfig) {
   const bindings = new Map<string | null, number>()
   for (const { connector } of config.senders) bindings.set(connector, (bindings.get(connector) ?? 0) + 1)
   return {
@@ -76,6 +77,7 @@ function summaryOf({ config, connectors }: LoadedConfig) {
       place: config.queue.store === 'redis' ? config.queue.redis.url : config.dataDir,
     },
     unroutable: config.routing.unroutable,
+    dkim: dkimKeys.map(({ domain, selector, algorithm }) => ({ domain, selector, algorithm })),
   }
 }
 
@@ -108,17 +110,26 @@ function render(summary: Summary, options: { file: string; width: number | undef
     ['admin', place(admin.address, admin.port), 'HTTP: health, metrics, queue'],
   ]
   if (sandbox) sockets.push(['sandbox', place(sandbox.address, sandbox.port), 'SMTP: the sandbox smart host'])
-  const networks = access.networks.length === 0 ? 'no network' : access.networks.join(', ')
+  const networks = access.networks.length === 0 ? 'no network' : access.networks.map(networkText).join(', ')
   const users = access.users.length === 0 ? 'no user' : access.users.join(', ')
   return `${options.file} is valid
 
 ${formatTable(socketColumns, sockets, options)}
 Submission without AUTH from ${networks}; after AUTH by ${users}
 Mail waits in ${queue.store === 'redis' ? 'Redis at' : 'the embedded store in'} ${queue.place}
-
+${signatures(summary)}
 ${formatTable(connectorColumns, summary.connectors, options)}
 What no connector takes is ${summary.unroutable === 'hold' ? 'kept as unreachable' : 'refused'}
 `
+}
+
+function networkText(network: SubmittingNetwork): string {
+  return typeof network === 'string' ? network : `${network.network} (only as ${network.senders.join(', ')})`
+}
+
+function signatures({ dkim }: Summary): string {
+  const keys = dkim.map(({ domain, selector, algorithm }) => `${domain} (${selector}, ${algorithm})`)
+  return keys.length === 0 ? '' : `DKIM signs ${keys.join(', ')}\n`
 }
 
 function takes({ enabled, addressSpaces, senderBindings, ...connector }: ConnectorSummary): string {

@@ -1,9 +1,10 @@
-/** `relay queue list | show`: what waits in the running relay, and why. */
+/** `relay queue`: what waits in the running relay, and why; the acts of operators are added to it. */
 import { type Command, InvalidArgumentError } from 'commander'
 import type { ItemView } from '../admin/item-view.ts'
-import { isItemId, isMessageId } from '../message-id.ts'
 import type { AdminClient, ItemFilter } from './admin-client.ts'
 import { formatAge, formatBytes, formatInstant, formatInstantFrom } from './for-people.ts'
+import { registerQueueActs } from './queue-acts.ts'
+import { addFilterOptions, filterOf, parseId } from './queue-filter.ts'
 import { addAdminOption, withRelay } from './running-relay.ts'
 import { type Column, formatFields, formatTable } from './table.ts'
 
@@ -12,12 +13,8 @@ const defaultTableLimit = 100
 
 export function registerQueue(program: Command): void {
   const queue = program.command('queue').description('the queue of the running relay')
-  addAdminOption(queue.command('list'))
+  addFilterOptions(addAdminOption(queue.command('list')))
     .description('list queue items')
-    .option('--connector <id>', 'of this connector only; unreachable: mail that waits for a route')
-    .option('--state <state>', 'ready, deferred, leased or suspended')
-    .option('--sender <address>', 'user@example.com, @example.com, or <> for the null reverse-path')
-    .option('--recipient <address>', 'user@example.com or @example.com')
     .option(
       '--limit <number>',
       `at most so many (default: ${defaultTableLimit}; all with --json)`,
@@ -34,6 +31,7 @@ export function registerQueue(program: Command): void {
     .action((id: string, options: { json?: boolean }, command: Command) =>
       withRelay(command, (relay) => show(relay, { id, ...options }, command)),
     )
+  registerQueueActs(queue)
 }
 
 interface ListOptions extends ItemFilter {
@@ -127,21 +125,7 @@ function clientText({ address, listener, user }: ItemView['client']): string {
 
 const pathText = (address: string): string => (address === '' ? '<>' : address)
 
-function filterOf({ connector, state, sender, recipient }: ListOptions): ItemFilter {
-  return {
-    ...(connector !== undefined && { connector }),
-    ...(state !== undefined && { state }),
-    ...(sender !== undefined && { sender }),
-    ...(recipient !== undefined && { recipient }),
-  }
-}
-
 function parseLimit(text: string): number {
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text)
   throw new InvalidArgumentError('It must be a number from 1.')
-}
-
-function parseId(text: string): string {
-  if (isItemId(text) || isMessageId(text)) return text
-  throw new InvalidArgumentError('It must be the id of an item or of a message, 20 capitals and digits.')
 }

@@ -57,7 +57,7 @@ function alternatives(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
   if (unknown.length > 0)
     return [{ code: 'unrecognized_keys', keys: unknown, path: issue.path, message: issue.message }]
   const [best, second] = issue.errors
-    .map((issues) => ({ issues, weight: issues.reduce((sum, each) => sum + weight(each), 0) }))
+    .map((issues) => ({ issues, weight: weightOf(issues) }))
     .sort((a, b) => a.weight - b.weight)
   if (best === undefined || best.weight >= hopeless || best.weight === second?.weight) return [issue]
   return best.issues.flatMap((inner) => alternatives({ ...inner, path: [...issue.path, ...inner.path] }))
@@ -75,8 +75,15 @@ function unknownToAll(errors: readonly z.core.$ZodIssue[][]): string[] {
 /** Not even the kind of value is right: a list, say, where text or a mapping may stand. */
 const hopeless = 100
 
+function weightOf(issues: readonly z.core.$ZodIssue[]): number {
+  return issues.reduce((sum, issue) => sum + weight(issue), 0)
+}
+
 function weight(issue: z.core.$ZodIssue): number {
   if (issue.path.length === 0 && issue.code === 'invalid_type') return hopeless
+  // A union in a union is as wrong as the best of its own alternatives.
+  if (issue.path.length === 0 && issue.code === 'invalid_union')
+    return Math.min(hopeless, ...issue.errors.map(weightOf))
   return issue.code === 'unrecognized_keys' ? 10 * issue.keys.length : 1
 }
 

@@ -1,5 +1,5 @@
 /** Where the relay listens, and whom it lets in: ports twice, and doors that are open wider than they look. */
-import { isLoopback, isMostOfTheInternet, overlap } from './addresses.ts'
+import { isLoopback, isMostOfTheInternet, overlap, readNetwork } from './addresses.ts'
 import type { ConfigDraft } from './draft.ts'
 import type { Path } from './path.ts'
 import { error, type Finding, warning } from './problem.ts'
@@ -12,6 +12,7 @@ export function listenerFindings(draft: ConfigDraft): Finding[] {
     ...openDoors(draft),
     ...closedDoors(draft),
     ...repeatedUsers(draft),
+    ...repeatedNetworks(draft),
   ]
 }
 
@@ -68,13 +69,10 @@ function openDoors(draft: ConfigDraft): Finding[] {
   const exposed = (address: string | undefined) => address !== undefined && !isLoopback(address)
   const listeners = draft.listeners ?? []
   if (listeners.some((listener) => exposed(listener?.address))) {
-    for (const [index, network] of (draft.access?.networks ?? []).entries())
+    for (const { network, at } of submittingNetworks(draft))
       if (network !== undefined && isMostOfTheInternet(network))
         findings.push(
-          warning(
-            ['access', 'networks', index],
-            `makes an open relay: anyone in ${network} may send anything to anyone without AUTH`,
-          ),
+          warning(at, `makes an open relay: anyone in ${network} may send anything to anyone without AUTH`),
         )
   }
   for (const [index, listener] of listeners.entries())
@@ -86,7 +84,7 @@ function openDoors(draft: ConfigDraft): Finding[] {
     findings.push(
       warning(
         ['admin', 'address'],
-        'is not loopback: there is no login, anyone who can reach it sees the queue',
+        'is not loopback: anyone who can reach it sees the queue without a login, and tokens cross the network in clear',
       ),
     )
   if (exposed(draft.sandbox?.address))
@@ -117,4 +115,24 @@ function repeatedUsers(draft: ConfigDraft): Finding[] {
       what: `the name ${user?.name}`,
     })),
   )
+}
+
+/** Two entries of one network would leave it to chance as whom its clients may send. */
+function repeatedNetworks(draft: ConfigDraft): Finding[] {
+  return repetitionsIn(
+    submittingNetworks(draft).map(({ network, at }) => {
+      if (network === undefined) return { key: undefined, at, what: '' }
+      const { address, prefix } = readNetwork(network)
+      return { key: `${address}/${prefix}`, at, what: `the network ${network}` }
+    }),
+  )
+}
+
+function submittingNetworks(draft: ConfigDraft): { network: string | undefined; at: Path }[] {
+  return (draft.access?.networks ?? []).map((entry, index) => {
+    const at = ['access', 'networks', index]
+    return typeof entry === 'string'
+      ? { network: entry, at }
+      : { network: entry?.network, at: [...at, 'network'] }
+  })
 }

@@ -3,10 +3,14 @@
  * refer to. It is usable as a whole or not at all: every error of every kind comes at once.
  */
 import { readFile } from 'node:fs/promises'
+import { type DkimKey, dkimAlgorithm } from '../message/dkim.ts'
 import { isPasswordHash } from '../smtp/password.ts'
+import type { CheckerSettings } from './checker.ts'
 import type { Connector } from './connector.ts'
+import { ed25519AloneFindings } from './dkim-checks.ts'
 import type { ConfigDraft, Draft } from './draft.ts'
 import { type ParsedConfig, parseConfig, type RejectedConfig } from './parse.ts'
+import type { CheckerConfig } from './policy-schema.ts'
 import { error, type Finding, type Problem, problemsOf } from './problem.ts'
 import { parseRedisUrl, redisUrlError } from './redis-url.ts'
 import type { Config, ConnectorConfig } from './schema.ts'
@@ -17,7 +21,10 @@ export interface LoadedConfig {
   /** With REDIS_URL applied, if it is set; its user and password stand in `redis` alone. */
   readonly config: Config
   readonly connectors: readonly Connector[]
+  readonly checkers: readonly CheckerSettings[]
   readonly redis: Omit<Config['queue']['redis'], 'password'> & { readonly password: string | null }
+  /** In the order of `policy.dkim`. */
+  readonly dkimKeys: readonly DkimKey[]
   readonly warnings: readonly Problem[]
 }
 
@@ -40,9 +47,12 @@ export async function loadConfig(
   const reader = new SecretReader(env)
   const draft = 'config' in parsed ? parsed.config : parsed.draft
   const secrets = draft === null ? null : await readSecrets(draft, { reader, env })
-  const read = problemsOf([...passwordHashFindings(draft), ...reader.findings], parsed.lineOf)
+  const read = problemsOf(
+    [...passwordHashFindings(draft), ...reader.findings, ...ed25519AloneFindings(secrets?.dkimKeys ?? [])],
+    parsed.lineOf,
+  )
   const errors = [...environmentErrors(env), ...('errors' in parsed ? parsed.errors : []), ...read.errors]
-  const { warnings } = parsed
+  const warnings = [...parsed.warnings, ...read.warnings]
   if (!('config' in parsed) || secrets === null || errors.length > 0) return { file, errors, warnings }
   const config = withEnvironment(parsed.config, env)
   return {
@@ -53,7 +63,11 @@ export async function loadConfig(
       ...secrets.connectors[index]!,
       fqdn: connector.fqdn ?? config.hostname,
     })),
+    checkers: config.policy.checkers.map((checker, index) =>
+      withSecret(checker, secrets.checkers[index] ?? null),
+    ),
     redis: redisSettings(config, { secret: secrets.redis, env }),
+    dkimKeys: secrets.dkimKeys.filter((key) => key !== null),
     warnings,
   }
 }
@@ -74,7 +88,11 @@ type ConnectorSecrets = Pick<Connector, 'password' | 'ca' | 'clientCertificate'>
 
 interface Secrets {
   readonly connectors: readonly ConnectorSecrets[]
+  /** By place in `policy.checkers`; null where the checker has none. */
+  readonly checkers: readonly (string | null)[]
   readonly redis: string | null
+  /** By place in `policy.dkim`; null where the key could not be read. */
+  readonly dkimKeys: readonly (DkimKey | null)[]
 }
 
 async function readSecrets(
@@ -87,9 +105,31 @@ async function readSecrets(
   const connectors: ConnectorSecrets[] = []
   for (const [index, connector] of (draft.connectors ?? []).entries())
     connectors.push(await connectorSecrets(connector ?? {}, { reader, index }))
+  const checkers: (string | null)[] = []
+  for (const [index, checker] of (draft.policy?.checkers ?? []).entries())
+    checkers.push(await checkerSecret(checker ?? {}, { reader, index }))
   const usesRedis = draft.queue?.store === 'redis' || Boolean(env.REDIS_URL)
   const password = usesRedis ? draft.queue?.redis?.password : null
-  return { connectors, redis: await reader.secret(password, ['queue', 'redis', 'password']) }
+  return {
+    connectors,
+    checkers,
+    redis: await reader.secret(password, ['queue', 'redis', 'password']),
+    dkimKeys: await readDkimKeys(draft, reader),
+  }
+}
+
+async function readDkimKeys(draft: ConfigDraft, reader: SecretReader): Promise<(DkimKey | null)[]> {
+  const keys: (DkimKey | null)[] = []
+  for (const [index, entry] of (draft.policy?.dkim ?? []).entries()) {
+    const privateKey = await reader.dkimKey(entry?.key?.file, ['policy', 'dkim', index, 'key'])
+    const { domain, selector } = entry ?? {}
+    keys.push(
+      privateKey === null || domain === undefined || selector === undefined
+        ? null
+        : { domain, selector, algorithm: dkimAlgorithm(privateKey), privateKey },
+    )
+  }
+  return keys
 }
 
 async function connectorSecrets(
@@ -101,6 +141,27 @@ async function connectorSecrets(
     password: await reader.secret(connector.password, [...at, 'password']),
     ca: await reader.authorities(connector.caFile, [...at, 'caFile']),
     clientCertificate: await reader.keyPair(connector.clientCertificate, [...at, 'clientCertificate']),
+  }
+}
+
+function checkerSecret(
+  checker: Draft<CheckerConfig>,
+  { reader, index }: { reader: SecretReader; index: number },
+): Promise<string | null> {
+  const key = checker.kind === 'webhook' ? 'secret' : 'password'
+  const reference = 'secret' in checker ? checker.secret : 'password' in checker ? checker.password : null
+  return reader.secret(reference, ['policy', 'checkers', index, key])
+}
+
+function withSecret(checker: CheckerConfig, secret: string | null): CheckerSettings {
+  switch (checker.kind) {
+    case 'rspamd':
+      return { ...checker, password: secret }
+    case 'webhook':
+      // The schema demands a reference; one that cannot be read is an error that stops the start.
+      return { ...checker, secret: secret ?? '' }
+    default:
+      return checker
   }
 }
 

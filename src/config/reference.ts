@@ -5,9 +5,10 @@
 import { stringify } from 'yaml'
 import { z } from 'zod'
 import { examples, fresh, furtherEntries, introduction, notes } from './reference-values.ts'
-import { configSchema, units } from './schema.ts'
+import { configSchema } from './schema.ts'
 import { isArraySchema, isObjectSchema, isUnionSchema, unwrap } from './schema-walk.ts'
 import { formatDuration, formatSize } from './units.ts'
+import { units } from './values.ts'
 
 export function renderReference(): string {
   const lines = [...prose(introduction.trim()), '', ...mapping(configSchema, fresh, '')]
@@ -34,10 +35,13 @@ function mapping(schema: z.ZodObject, values: Values, path: string): string[] {
   return Object.entries(schema.shape).flatMap(([key, field]) => {
     const at = path === '' ? key : `${path}.${key}`
     const value = values[key]
+    const example = value === undefined ? exampleOf(field, at) : undefined
+    // Told elsewhere: the keys of exceptions are those of conditions.
+    if (value === undefined && example === undefined) return []
     const lines =
       value !== undefined
         ? setting(key, { schema: field, value, path: at })
-        : commentedOut(setting(key, { schema: field, value: exampleOf(field, at), path: at }))
+        : commentedOut(setting(key, { schema: field, value: example, path: at }))
     return [...commentOn(field, at), ...lines, ...(path === '' ? [''] : [])]
   })
 }
@@ -82,7 +86,8 @@ function alternatives(schema: z.ZodUnion): string[] {
       ? Object.entries(bare.shape).map(([key, field]) => [key, descriptionOf(field)] as const)
       : []
   })
-  return described.filter(([, text]) => text !== '').flatMap(([key, text]) => prose(`${key} ${text}`))
+  const told = described.filter(([, text]) => text !== '').map(([key, text]) => `${key} ${text}`)
+  return [...new Set(told)].flatMap(prose)
 }
 
 /** Description and default; of a section no default, its keys have theirs. */
@@ -93,7 +98,7 @@ function commentOn(schema: Schema, path: string): string[] {
   if (!section && given !== undefined) {
     const standard = `default: ${inline(asWritten(schema, given))}`
     const last = `${lines.at(-1)}; ${standard}`
-    if (last.length <= width) lines.splice(-1, 1, last)
+    if (lines.length > 0 && last.length <= width) lines.splice(-1, 1, last)
     else lines.push(...prose(standard))
   }
   return [...lines, ...prose(notes[path] ?? '')]
@@ -140,7 +145,7 @@ function inline(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(inline).join(', ')}]`
   if (isMapping(value)) {
     const pairs = Object.entries(value).map(([key, each]) => `${key}: ${inline(each)}`)
-    return `{ ${pairs.join(', ')} }`
+    return pairs.length === 0 ? '{}' : `{ ${pairs.join(', ')} }`
   }
   return typeof value === 'string' && /[,[\]{}]/.test(value)
     ? JSON.stringify(value)

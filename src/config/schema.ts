@@ -3,106 +3,37 @@
  * JSON Schema all come from here. Text in `.describe()` is the reference's comment. Durations are
  * milliseconds and sizes bytes after parsing; a secret stays a reference until `resolveSecrets`.
  */
-import { isIP } from 'node:net'
 import { z } from 'zod'
-import { canonicalDomain, parseAddress } from '../address.ts'
-import { parseAddressSpace } from '../route/address-space.ts'
-import { formatDuration, formatSize, parseDuration, parseSize } from './units.ts'
-
-const minuteMs = 60_000
-const hourMs = 60 * minuteMs
-const dayMs = 24 * hourMs
-const MB = 1024 ** 2
-
-/** Which numbers of the parsed configuration are durations or sizes, for those who write them as text again. */
-export const units = z.registry<{ unit: 'duration' | 'size' }>()
-
-/** A text that `parse` turns into a value, or null: then `message` says what would be right. */
-function text<T>(parse: (text: string) => T | null, message: string) {
-  return z.string({ error: message }).transform((value, context) => {
-    const parsed = parse(value)
-    if (parsed !== null) return parsed
-    context.addIssue({ code: 'custom', message })
-    return z.NEVER
-  })
-}
-
-function duration(minMs = 0, maxMs = 90 * dayMs) {
-  const message = `must be a duration from ${formatDuration(minMs)} to ${formatDuration(maxMs)}, such as 90s, 5m, 4h or 2d`
-  return text((value) => within(parseDuration(value), minMs, maxMs), message).register(units, {
-    unit: 'duration',
-  })
-}
-
-function size(minBytes = 1, maxBytes = 2 * 1024 * MB) {
-  const message = `must be a size from ${formatSize(minBytes)} to ${formatSize(maxBytes)}, such as 256KB or 35MB`
-  return z
-    .union([z.string(), z.number()], { error: message })
-    .transform((value, context) => {
-      const parsed = within(parseSize(String(value)), minBytes, maxBytes)
-      if (parsed !== null) return parsed
-      context.addIssue({ code: 'custom', message })
-      return z.NEVER
-    })
-    .register(units, { unit: 'size' })
-}
-
-function within(value: number | null, min: number, max: number): number | null {
-  return value !== null && value >= min && value <= max ? value : null
-}
-
-const count = (min: number, max: number) => z.int().min(min).max(max)
-const port = count(0, 65535)
+import { isSenderPattern } from '../policy/sender-rights.ts'
+import { policySchema } from './policy-schema.ts'
+import {
+  address,
+  addressSpace,
+  certificateFiles,
+  certificateName,
+  connectorId,
+  count,
+  dayMs,
+  domain,
+  duration,
+  hourMs,
+  ipAddress,
+  MB,
+  minuteMs,
+  network,
+  port,
+  secret,
+  size,
+  smartHost,
+} from './values.ts'
 
 const rateLimit = () => count(1, 1_000_000_000).nullable().default(null)
 
-const domain = text(canonicalDomain, 'must be a domain name such as example.com')
-
-const address = text((value) => {
-  const parsed = parseAddress(value)
-  return 'error' in parsed ? null : parsed.address
-}, 'must be a mail address such as user@example.com')
-
-/** Exchange writes IP addresses in brackets; they are kept without. */
-const smartHost = text((value) => {
-  const host = value.replace(/^\[(?:IPv6:)?(.*)\]$/i, '$1')
-  return isIP(host) ? host : hostName(host)
-}, 'must be a host name or an IP address, without a port')
-
-const certificateName = text(
-  (value) => (isIP(value) ? value : hostName(value)),
-  'must be the host name or IP address that the certificate is made for',
-)
-
-/** Null for what looks like an IP address but is none: no host name ends in digits alone. */
-function hostName(name: string): string | null {
-  return /(^|\.)\d+$/.test(name) ? null : canonicalDomain(name)
-}
-
-const addressSpace = z.string().superRefine((value, context) => {
-  const space = parseAddressSpace(value)
-  if ('error' in space) context.addIssue({ code: 'custom', message: space.error })
-})
-
-const ipAddress = z.union([z.ipv4(), z.ipv6()], { error: 'must be an IP address such as 127.0.0.1 or ::1' })
-
-const network = z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()], {
-  error: 'must be a network such as 10.0.0.0/8, or an IP address',
-})
-
-/** A secret is never written into the configuration itself, only where to find it. */
-const secret = z.union(
-  [z.strictObject({ env: z.string().min(1) }), z.strictObject({ file: z.string().min(1) })],
-  {
-    error: 'must be { env: NAME } or { file: PATH }: secrets are not written into the configuration',
-  },
-)
-export type SecretReference = z.infer<typeof secret>
-
-const certificateFiles = z.strictObject({
-  cert: z.string().min(1).describe('PEM file with the certificate and its chain'),
-  key: z.string().min(1).describe('PEM file with the private key'),
-})
+const protocolLogging = () =>
+  z
+    .enum(['none', 'verbose'])
+    .default('none')
+    .describe('none | verbose (the SMTP dialogue as Exchange logs it; see protocolLogs)')
 
 export const listenerSchema = z.strictObject({
   name: z
@@ -157,38 +88,33 @@ export const listenerSchema = z.strictObject({
   sessionTimeout: duration(1000, 7 * dayMs)
     .default(2 * hourMs)
     .describe('a whole session, however busy'),
+  protocolLogging: protocolLogging(),
 })
 export type ListenerConfig = z.infer<typeof listenerSchema>
+
+const senders = z
+  .array(z.string().refine(isSenderPattern, 'must be user@example.com, *@example.com or *'))
+  .min(1)
 
 const userSchema = z.strictObject({
   name: z.string().min(1).max(255).describe('the user name of AUTH'),
   passwordHash: z.string().min(1).describe('as printed by: relay password'),
-  senders: z
-    .array(z.string().regex(/^(\*|\*@.+|.+@.+)$/, 'must be user@example.com, *@example.com or *'))
-    .min(1)
-    .describe('envelope senders the user may use'),
+  senders: senders.describe('the user may use: in the envelope, and in the From field'),
 })
 
-const connectorIdForm =
-  'must be a positive number, or a word of letters, digits, dot, dash and underscore (but not unreachable)'
-
-const connectorId = z
-  .union(
-    [
-      z
-        .int()
-        .min(1, 'must be 1 or more: 0 is no id, it means "no connector"')
-        .max(2 ** 31),
-      z
-        .string()
-        // Digits alone are the number, so that "7" and 7 are one id and "007" is none.
-        .regex(/^(?=[A-Za-z0-9][A-Za-z0-9._-]{0,63}$)(?:[1-9]\d*|.*[^\d].*)$/, connectorIdForm)
-        // The queue keeps what no connector takes under this word.
-        .refine((id) => id !== 'unreachable', connectorIdForm),
-    ],
-    { error: connectorIdForm },
-  )
-  .transform(String)
+const networkSchema = z.union(
+  [
+    network,
+    z.strictObject({
+      network: network.describe('or { network, senders }; the most specific network counts'),
+      senders: senders.describe('its clients may use, and no others; a network alone: all senders'),
+    }),
+  ],
+  {
+    error: 'must be a network such as 10.0.0.0/8, or { network: 10.0.0.0/8, senders: ["*@example.com"] }',
+  },
+)
+export type SubmittingNetwork = z.infer<typeof networkSchema>
 
 export const connectorSchema = z.strictObject({
   id: connectorId.describe('number or word; 0 is not an id, it means "no connector"'),
@@ -255,6 +181,7 @@ export const connectorSchema = z.strictObject({
     })
     .prefault({})
     .describe('toward the smart hosts of this connector; rates count for all nodes of one queue together'),
+  protocolLogging: protocolLogging(),
 })
 export type ConnectorConfig = z.infer<typeof connectorSchema>
 
@@ -293,8 +220,17 @@ export const configSchema = z.strictObject({
   listeners: z.array(listenerSchema).min(1).describe('where mail is submitted'),
   access: z
     .strictObject({
-      networks: z.array(network).default(['127.0.0.0/8', '::1/128']).describe('may submit without AUTH'),
-      users: z.array(userSchema).default([]).describe('may submit after AUTH'),
+      networks: z
+        .array(networkSchema)
+        .default(['127.0.0.0/8', '::1/128'])
+        .describe('may submit without AUTH'),
+      users: z.array(userSchema).default([]).describe('may submit after AUTH, as their own senders'),
+      fromField: z
+        .enum(['check', 'ignore'])
+        .default('check')
+        .describe(
+          'of clients with senders of their own: check (it must name them too; else 550 5.7.60) | ignore (they write for others)',
+        ),
     })
     .prefault({})
     .describe('who may submit; everyone else gets 550 5.7.1'),
@@ -404,22 +340,44 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe('when to try again, and when to give up'),
-  policy: z
+  policy: policySchema,
+  tracking: z
     .strictObject({
-      rules: z
-        .array(z.never({ error: 'rules are not available yet: the list must be empty' }))
-        .default([])
-        .describe('not available yet'),
+      enabled: z.boolean().default(true).describe('false: nothing is written; what is there stays'),
+      keep: duration(hourMs, 3650 * dayMs)
+        .default(30 * dayMs)
+        .describe('older files are removed'),
+      maxSize: size(20 * MB, 10_000 * 1024 * MB)
+        .default(1024 * MB)
+        .describe('of all files together; over it the oldest are removed'),
     })
     .prefault({})
-    .describe('what may pass'),
+    .describe(
+      "the history of each message, for relay trace: files in dataDir/tracking in the format of Exchange's message tracking log",
+    ),
+  protocolLogs: z
+    .strictObject({
+      maxFileSize: size(MB, 1024 * MB)
+        .default(10 * MB)
+        .describe('then a new file; there is one for each hour at least'),
+      maxDirectorySize: size(2 * MB, 1024 * 1024 * MB)
+        .default(250 * MB)
+        .describe('of send and receive each; the oldest files are removed'),
+      maxAge: duration(hourMs, 3650 * dayMs)
+        .default(30 * dayMs)
+        .describe('then a file is removed'),
+    })
+    .prefault({})
+    .describe(
+      'files in dataDir/protocol-logs/send and receive, for listeners and connectors with protocolLogging: verbose',
+    ),
   admin: z
     .strictObject({
       address: ipAddress.default('127.0.0.1').describe('the IP address to listen on'),
       port: port.default(8080).describe('0 takes a free port'),
     })
     .prefault({})
-    .describe('/healthz, /readyz, /metrics and the queue; no login: keep it on loopback'),
+    .describe('/healthz, /readyz, /metrics and the queue; it is read without a login: keep it on loopback'),
   sandbox: z
     .strictObject({
       address: ipAddress.default('127.0.0.1').describe('the IP address to listen on'),

@@ -3,9 +3,9 @@
  * with its place, and the reading goes on. No message holds anything of what was read.
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import type { Path } from './path.ts'
-import { error, type Finding } from './problem.ts'
+import { error, type Finding, warning } from './problem.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -72,6 +72,22 @@ export class SecretReader {
     return { cert, key }
   }
 
+  /** A private key that DKIM can sign with: RSA or Ed25519. */
+  async dkimKey(file: string | null | undefined, at: Path): Promise<KeyObject | null> {
+    if (!file) return null
+    const pem = await this.#text(file, at)
+    if (pem === null) return null
+    const key = privateKey(pem)
+    if (key === null)
+      return this.#refuse(at, `holds no private key in PEM form, or one with a passphrase: ${file}`)
+    const finding = dkimKeyFinding(key, { at, file })
+    if (finding !== null) this.#findings.push(finding)
+    if (finding?.severity === 'error') return null
+    if (await isReadByAll(file))
+      this.#findings.push(warning(at, `can be read by every user of this machine (chmod 600): ${file}`))
+    return key
+  }
+
   #fromEnvironment(name: string, at: Path): string | null {
     const value = this.#env[name]
     if (value === undefined)
@@ -126,6 +142,23 @@ const reasons: Record<string, string> = {
   EACCES: 'this user may not read it',
   EPERM: 'this user may not read it',
   EISDIR: 'it is a directory',
+}
+
+/** RFC 8301 §3.2: an RSA key must have 1024 bits and should have 2048; beyond 4096 nobody has to verify it. */
+function dkimKeyFinding(key: KeyObject, { at, file }: { at: Path; file: string }): Finding | null {
+  const type = key.asymmetricKeyType
+  if (type === 'ed25519') return null
+  if (type !== 'rsa') return error(at, `holds a key of another type than RSA and Ed25519 (${type}): ${file}`)
+  const bits = key.asymmetricKeyDetails?.modulusLength ?? 0
+  if (bits < 1024) return error(at, `holds an RSA key of ${bits} bits, which nobody accepts: ${file}`)
+  if (bits < 2048) return warning(at, `holds an RSA key of ${bits} bits, where 2048 are usual: ${file}`)
+  if (bits > 4096) return warning(at, `holds an RSA key of ${bits} bits, which few verify: ${file}`)
+  return null
+}
+
+/** Windows has no such bits, and reports them as set. */
+async function isReadByAll(file: string): Promise<boolean> {
+  return process.platform !== 'win32' && ((await stat(file)).mode & 0o004) !== 0
 }
 
 function certificate(pem: string): X509Certificate | null {

@@ -16,6 +16,7 @@ import type { Clock } from '../clock.ts'
 import type { Connector } from '../config/connector.ts'
 import type { RecordEvent } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'
+import type { ProtocolLogs } from '../observe/protocol-log/protocol-logs.ts'
 import { deadlineOf, type LeasedItem, type Spending } from '../queue/queue.ts'
 import { formatReply, type Reply, temporary } from '../reply.ts'
 import type { Attempt, ConnectionFault } from './attempt.ts'
@@ -24,7 +25,8 @@ import type { AnsweredAttempt } from './disposition.ts'
 import type { SmartHosts } from './hosts.ts'
 import { isRateLimited, mostAtOnce } from './rate.ts'
 import { type Passage, RateGate } from './rate-gate.ts'
-import { openSmartHost, type SmartHostConnection } from './smarthost.ts'
+import type { HostAddress } from './resolve.ts'
+import { type OpenResult, openSmartHost, type SmartHostConnection } from './smarthost.ts'
 import type { ConnectorStatus } from './status.ts'
 
 /** A connection without work is kept so long for the next message, then ended. */
@@ -39,6 +41,8 @@ const waitingPerConnection = 4
 export interface ConnectorQueueHost {
   readonly clock: Clock
   readonly log: Log
+  /** For connectors that are to log their dialogues. */
+  readonly protocolLogs?: ProtocolLogs | undefined
   readonly record: RecordEvent
   readonly schedule: readonly number[]
   readonly random: () => number
@@ -152,6 +156,13 @@ export class ConnectorQueue {
     }
   }
 
+  /** The hosts may be well again: they are tried at once, as at the end of the wait that was under way. */
+  retryNow(): void {
+    const now = this.#host.clock.now()
+    if (this.#state.kind === 'ready' || this.#state.nextAttemptAt <= now) return
+    this.#state = { ...this.#state, nextAttemptAt: now }
+  }
+
   /** Takes over leased items; each is concluded or given back. */
   push(leased: readonly LeasedItem[]): void {
     this.#waiting.push(...leased)
@@ -254,12 +265,13 @@ export class ConnectorQueue {
         work = await this.#next(connection)
         if (work === null) return
         if (connection !== null && !this.#reusable(connection)) connection = await this.#end(connection)
-        connection ??= await this.#connect()
+        connection = await this.#connectionFor(work, connection)
         if (connection === null) {
           this.#waiting.unshift(work)
           return
         }
-        if (this.#gate !== null && !(await this.#passes(work))) continue
+        const isRefused = lacksTls(work, connection)
+        if (this.#gate !== null && !isRefused && !(await this.#passes(work))) continue
         // The lease may have run out on the way here: in a store that was slow, or while the host was.
         if (this.#host.holds(work)) await this.#carry(work, connection)
         else this.#host.abandon(work)
@@ -316,6 +328,52 @@ export class ConnectorQueue {
     return null
   }
 
+  /**
+   * The lane's connection, or a new one. Where it lacks the TLS that the message requires, it is given up for one to a
+   * host that may offer TLS; where none does, the message is refused on one in clear, and others go on there.
+   */
+  async #connectionFor(
+    work: LeasedItem,
+    connection: SmartHostConnection | null,
+  ): Promise<SmartHostConnection | null> {
+    const open = connection ?? (await this.#connect())
+    if (open === null || !lacksTls(work, open) || !this.#smartHosts.anyMayOfferTls) return open
+    await this.#end(open)
+    return (await this.#connectEncrypted()) ?? this.#connect()
+  }
+
+  /** No host is at fault that lacks what the connector does not ask for. */
+  async #connectEncrypted(): Promise<SmartHostConnection | null> {
+    const hosts = await this.#smartHosts.order()
+    if ('scope' in hosts) return null
+    for (const host of hosts.filter((each) => this.#smartHosts.mayOfferTls(each))) {
+      const result = await this.#open(host, { ...this.connector, requireTLS: true })
+      if (result.ok) return this.#opened(host, result.connection)
+      if (result.attempt.fault === 'tls') this.#smartHosts.offersNoTls(host)
+      else this.#smartHosts.failed(host)
+      if (result.attempt.fault === 'auth-refused' || this.#stopping) break
+    }
+    return null
+  }
+
+  #open(host: HostAddress, connector: Connector): Promise<OpenResult> {
+    const { log, protocolLogs } = this.#host
+    const protocol =
+      connector.protocolLogging === 'verbose'
+        ? (protocolLogs?.send(connector.name, { address: host.address, port: connector.port }) ?? null)
+        : null
+    return openSmartHost(connector, host, { signal: this.#abort.signal, log, protocol })
+  }
+
+  #opened(host: HostAddress, connection: SmartHostConnection): SmartHostConnection {
+    this.#smartHosts.succeeded(host)
+    if (connection.tls === null) this.#smartHosts.offersNoTls(host)
+    this.#connections.add(connection)
+    this.#becomeReady(connection.host)
+    this.#openLanes()
+    return connection
+  }
+
   /** A new connection to the first host that gives one, or null: then the state says when to try again. */
   async #connect(): Promise<SmartHostConnection | null> {
     // A lane that had a connection goes on with a new one only as others may open theirs.
@@ -327,17 +385,8 @@ export class ConnectorQueue {
     if ('scope' in hosts) last = hosts as ConnectionFailure
     else {
       for (const host of hosts) {
-        const result = await openSmartHost(this.connector, host, {
-          signal: this.#abort.signal,
-          log: this.#host.log,
-        })
-        if (result.ok) {
-          this.#smartHosts.succeeded(host)
-          this.#connections.add(result.connection)
-          this.#becomeReady(result.connection.host)
-          this.#openLanes()
-          return result.connection
-        }
+        const result = await this.#open(host, this.connector)
+        if (result.ok) return this.#opened(host, result.connection)
         last = result.attempt as ConnectionFailure
         this.#smartHosts.failed(host)
         // Wrong credentials are wrong at every host of the connector; trying them all gets accounts locked.
@@ -401,10 +450,13 @@ export class ConnectorQueue {
       const { item } = work
       const attempt = await connection.send(
         {
+          id: item.id,
+          internetMessageId: item.internetMessageId,
           sender: item.sender,
           recipients: item.recipients.filter((recipient) => recipient.state === 'pending'),
           sizeBytes: item.sizeBytes,
           eightBit: item.eightBit,
+          requireTls: item.requireTls,
         },
         this.#host.body(work),
       )
@@ -442,5 +494,8 @@ export class ConnectorQueue {
     if (items.length > 0) await this.#host.giveBack(items)
   }
 }
+
+const lacksTls = ({ item }: LeasedItem, connection: SmartHostConnection): boolean =>
+  item.requireTls && connection.tls === null
 
 type ConnectionFailure = Extract<Attempt, { scope: 'connection' }>

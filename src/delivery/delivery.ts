@@ -13,6 +13,7 @@ import type { Connector } from '../config/connector.ts'
 import type { Config } from '../config/schema.ts'
 import type { RecordEvent } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'
+import type { ProtocolLogs } from '../observe/protocol-log/protocol-logs.ts'
 import {
   type Lease,
   type LeasedItem,
@@ -56,6 +57,7 @@ export interface DeliveryOptions {
   readonly place: (item: QueueItem, recipient: string) => Placement
   readonly clock: Clock
   readonly log: Log
+  readonly protocolLogs?: ProtocolLogs
   readonly record: RecordEvent
   readonly random: () => number
 }
@@ -94,6 +96,7 @@ export class Delivery {
     const host: ConnectorQueueHost = {
       clock: options.clock,
       log: options.log,
+      protocolLogs: options.protocolLogs,
       record: options.record,
       schedule: options.delivery.connectionRetry,
       random: options.random,
@@ -157,6 +160,12 @@ export class Delivery {
   wake(connector: string): void {
     this.#expectMore(connector)
     this.#nudge()
+  }
+
+  /** An operator wants this connector's hosts tried now, whatever its schedule says. */
+  retry(connector: string): void {
+    this.#queues.get(connector)?.retryNow()
+    this.wake(connector)
   }
 
   get heldBytes(): number {
@@ -552,6 +561,7 @@ export class Delivery {
         event: 'rerouted',
         itemId: item.id,
         messageId: item.messageId,
+        internetMessageId: item.internetMessageId,
         connector: item.connector,
         reason,
       })

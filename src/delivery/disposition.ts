@@ -38,7 +38,7 @@ export interface Report {
 export interface ReportedRecipient {
   readonly address: string
   readonly orcpt: string | null
-  readonly fate: 'failed' | 'expired' | 'delayed' | 'relayed'
+  readonly fate: 'failed' | 'expired' | 'removed' | 'delayed' | 'relayed'
   readonly reply: Reply
   /** Who gave the reply; null for one of our own. */
   readonly host: string | null
@@ -65,20 +65,20 @@ export function dispose(
   const attempts = item.attempts + 1
   const retryAt = goesOnAtOnce(concluded) ? options.now : nextRetryAt(options.schedule, attempts, options)
   const waiting = concluded.filter((one) => one.fate === 'deferred')
-  const changed = {
-    ...item,
+  const attempted = changed(item, {
     recipients: replacePending(item, concluded),
     attempts,
     // Not after the expiry, so that a long wait does not stretch the time a sender is left without an answer.
     nextAttemptAt: Math.min(retryAt, item.expiresAt),
     lastError: waiting[0] ? `${attempt.host}: ${formatReply(waiting[0].reply)}` : item.lastError,
-  }
-  return disposition(changed, concluded, {
+  })
+  return disposition(attempted, concluded, {
     now: options.now,
     lastAttemptAt: options.now,
     host: attempt.host,
     uncertain: attempt.scope === 'message' && attempt.uncertain,
     successIsOurs: options.hostOffersDsn !== true,
+    delayNoticeDue: isDelayNoticeDue(item, options),
   })
 }
 
@@ -103,7 +103,21 @@ export function expire(
     host: null,
     uncertain: false,
     successIsOurs: false,
+    delayNoticeDue: isDelayNoticeDue(item, options),
   })
+}
+
+/**
+ * What the sender is told when an operator removes the item: it has failed for those recipients whose failure
+ * they asked to hear of. Null where nobody is to be told.
+ */
+export function removalReport(item: QueueItem): Report | null {
+  const recipients = pendingOf(item)
+    .filter(({ notify }) => asksFor(notify, 'failure'))
+    .map(({ address, orcpt }): ReportedRecipient => {
+      return { address, orcpt, fate: 'removed', reply: removed, host: null, lastAttemptAt: null }
+    })
+  return reportOf(item, recipients)
 }
 
 /** A recipient's answer from the smart host. */
@@ -156,13 +170,59 @@ function answersTo(pending: readonly QueuedRecipient[], attempt: AnsweredAttempt
 
 function conclude(answer: Answer, options: { host: string; outOfTime: boolean }): Concluded {
   const { reply } = answer
-  const asked = { ...answer.recipient, lastReply: reply, lastHost: options.host }
-  if (answer.final && isPositive(reply))
-    return { recipient: { ...asked, state: 'delivered' }, reply, fate: 'delivered' }
-  if (isPermanent(reply) && !answer.temporary)
-    return { recipient: { ...asked, state: 'failed' }, reply, fate: 'failed' }
-  if (options.outOfTime) return { recipient: { ...asked, state: 'failed' }, reply, fate: 'expired' }
-  return { recipient: asked, reply, fate: 'deferred' }
+  const { address, notify, orcpt } = answer.recipient
+  const fate = fateOf(answer, options)
+  const recipient = {
+    address,
+    notify,
+    orcpt,
+    state: stateAfter[fate],
+    lastReply: reply,
+    lastHost: options.host,
+  }
+  return { recipient, reply, fate }
+}
+
+function fateOf(answer: Answer, options: { outOfTime: boolean }): keyof typeof stateAfter {
+  if (answer.final && isPositive(answer.reply)) return 'delivered'
+  if (isPermanent(answer.reply) && !answer.temporary) return 'failed'
+  return options.outOfTime ? 'expired' : 'deferred'
+}
+
+const stateAfter = {
+  delivered: 'delivered',
+  deferred: 'pending',
+  failed: 'failed',
+  expired: 'failed',
+} as const
+
+/**
+ * The item after an attempt. All fields by name, as in other objects made for each message: one made by spread
+ * gets a hidden class of its own from V8, and whoever reads it later pays for that.
+ */
+function changed(
+  item: QueueItem,
+  to: Pick<QueueItem, 'recipients' | 'attempts' | 'nextAttemptAt' | 'lastError'>,
+): QueueItem {
+  return {
+    id: item.id,
+    messageId: item.messageId,
+    connector: item.connector,
+    sender: item.sender,
+    recipients: to.recipients,
+    client: item.client,
+    internetMessageId: item.internetMessageId,
+    eightBit: item.eightBit,
+    sizeBytes: item.sizeBytes,
+    receivedAt: item.receivedAt,
+    expiresAt: item.expiresAt,
+    delayNoticeAt: item.delayNoticeAt,
+    attempts: to.attempts,
+    nextAttemptAt: to.nextAttemptAt,
+    suspended: item.suspended,
+    requireTls: item.requireTls,
+    lastError: to.lastError,
+  }
 }
 
 /**
@@ -199,37 +259,44 @@ interface Circumstances {
   readonly host: string | null
   readonly uncertain: boolean
   readonly successIsOurs: boolean
+  readonly delayNoticeDue: boolean
 }
+
+const isDelayNoticeDue = (item: QueueItem, { now }: { now: number }): boolean =>
+  item.delayNoticeAt !== null && item.delayNoticeAt <= now
 
 function disposition(
   item: QueueItem,
   concluded: readonly Concluded[],
   circumstances: Circumstances,
 ): Disposition {
-  const delayNoticeDue = item.delayNoticeAt !== null && item.delayNoticeAt <= circumstances.now
-  const rest = { ...item, delayNoticeAt: delayNoticeDue ? null : item.delayNoticeAt }
-  const report = reportOn(rest, concluded, { ...circumstances, delayNoticeDue })
+  const rest = circumstances.delayNoticeDue ? { ...item, delayNoticeAt: null } : item
+  const report = reportOn(rest, concluded, circumstances)
   return {
     items: pendingOf(rest).length > 0 ? [rest] : [],
     report,
-    events: (dsnId) => eventsOf(rest, concluded, { ...circumstances, dsnId, report }),
+    events: (id) =>
+      eventsOf(rest, concluded, { circumstances, dsnId: report?.kind === 'failed' ? id : null }),
   }
 }
 
 function reportOn(
   item: QueueItem,
   concluded: readonly Concluded[],
-  circumstances: Circumstances & { delayNoticeDue: boolean },
+  circumstances: Circumstances,
 ): Report | null {
-  // RFC 3464 §2, RFC 5321 §6.1: never about a message that is itself such a report.
-  if (item.sender.from === '') return null
   const recipients = concluded.flatMap((one): ReportedRecipient[] => {
     const fate = reportableFate(one, circumstances)
     if (fate === null) return []
     const { address, orcpt, lastHost: host } = one.recipient
     return [{ address, orcpt, fate, reply: one.reply, host, lastAttemptAt: circumstances.lastAttemptAt }]
   })
-  if (recipients.length === 0) return null
+  return reportOf(item, recipients)
+}
+
+function reportOf(item: QueueItem, recipients: readonly ReportedRecipient[]): Report | null {
+  // RFC 3464 §2, RFC 5321 §6.1: never about a message that is itself such a report.
+  if (item.sender.from === '' || recipients.length === 0) return null
   const { id, sender, internetMessageId, receivedAt, expiresAt } = item
   return {
     kind: gravest(recipients),
@@ -268,52 +335,71 @@ function asksFor(notify: Notify, keyword: 'success' | 'failure' | 'delay'): bool
 
 function gravest(recipients: readonly ReportedRecipient[]): Report['kind'] {
   const fates = new Set(recipients.map((recipient) => recipient.fate))
-  if (fates.has('failed') || fates.has('expired')) return 'failed'
+  if (fates.has('failed') || fates.has('expired') || fates.has('removed')) return 'failed'
   return fates.has('delayed') ? 'delayed' : 'relayed'
 }
 
 function eventsOf(
   item: QueueItem,
   concluded: readonly Concluded[],
-  circumstances: Circumstances & { dsnId: string | null; report: Report | null },
+  options: { circumstances: Circumstances; dsnId: string | null },
 ): MailEvent[] {
-  const { host, now, uncertain } = circumstances
-  const about = {
-    itemId: item.id,
-    messageId: item.messageId,
-    connector: item.connector,
-    from: item.sender.from,
-  }
-  const { attempts, sizeBytes, nextAttemptAt } = item
+  const { dsnId } = options
+  const { host, now, uncertain } = options.circumstances
+  const { id: itemId, messageId, connector, attempts, sizeBytes, nextAttemptAt, internetMessageId } = item
+  const { from } = item.sender
   const of = (fate: Concluded['fate']) =>
     concluded
       .filter((one) => one.fate === fate)
       .map((one) => ({ address: one.recipient.address, reply: one.reply }))
-  const dsnId = circumstances.report?.kind === 'failed' ? circumstances.dsnId : null
   const delayMs = now - item.receivedAt
   const events: MailEvent[] = []
-  if (of('delivered').length > 0 && host !== null)
+  const delivered = of('delivered')
+  if (delivered.length > 0 && host !== null)
     events.push({
       event: 'delivered',
-      ...about,
-      recipients: of('delivered'),
+      itemId,
+      messageId,
+      internetMessageId,
+      connector,
+      from,
+      recipients: delivered,
       host,
       attempts,
       sizeBytes,
       delayMs,
     })
-  if (of('deferred').length > 0)
+  const deferred = of('deferred')
+  if (deferred.length > 0)
     events.push({
       event: 'deferred',
-      ...about,
-      recipients: of('deferred'),
+      itemId,
+      messageId,
+      internetMessageId,
+      connector,
+      from,
+      recipients: deferred,
       host,
       attempts,
       nextAttemptAt,
       uncertain,
     })
-  for (const event of ['failed', 'expired'] as const)
-    if (of(event).length > 0) events.push({ event, ...about, recipients: of(event), host, attempts, dsnId })
+  for (const event of ['failed', 'expired'] as const) {
+    const recipients = of(event)
+    if (recipients.length > 0)
+      events.push({
+        event,
+        itemId,
+        messageId,
+        internetMessageId,
+        connector,
+        from,
+        recipients,
+        host,
+        attempts,
+        dsnId,
+      })
+  }
   return events
 }
 
@@ -323,6 +409,9 @@ const expired = (reason: string | null): Reply => ({
   enhanced: '4.4.7',
   text: reason === null ? 'Message expired' : `Message expired; ${reason}`,
 })
+
+/** Exchange's code and words (X.3.2, class 4: the message itself is without fault, and may be sent again). */
+const removed: Reply = { code: 550, enhanced: '4.3.2', text: 'Message deleted by administrative action' }
 
 const delayed = (reason: string | null): Reply =>
   temporary('4.7', reason === null ? 'Message delayed' : `Message delayed; ${reason}`, 400)

@@ -5,16 +5,17 @@
  */
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config/schema.ts'
-import { itemId, siblingMessageId } from '../message-id.ts'
+import { siblingMessageId } from '../message-id.ts'
 import type { MailEvent } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'
 import { BodyMissing, type NewMessage, type Queue, type QueueItem } from '../queue/queue.ts'
 import type { Report } from './disposition.ts'
-import { composeDsn, type Dsn, returnsContent } from './dsn.ts'
+import { composeDsn, returnsContent } from './dsn.ts'
+import { ownMessage } from './own-message.ts'
 import type { Placement } from './reroute.ts'
 
 /** A header ends within this, or is returned in part. */
-const headerBytes = 256 * 1024
+export const headerBytes = 256 * 1024
 
 export interface DsnWriterOptions {
   readonly queue: Queue
@@ -25,6 +26,10 @@ export interface DsnWriterOptions {
   /** Where a message of ours, from the null reverse-path, goes. */
   readonly place: (recipient: string, sizeBytes: number) => Placement
 }
+
+/** What is told of: an item, or recipients that never became one. */
+export type Reported = Pick<QueueItem, 'id' | 'messageId' | 'sizeBytes'> &
+  Partial<Pick<QueueItem, 'requireTls'>>
 
 export type WrittenDsn =
   | { readonly message: NewMessage; readonly event: MailEvent }
@@ -38,12 +43,16 @@ export class DsnWriter {
     this.#options = options
   }
 
-  /** `body` is the original where it is still in memory; else it is read from the store. */
-  async write(item: QueueItem, report: Report, body: Buffer | null): Promise<WrittenDsn> {
+  /**
+   * `body` is the original where it is still in memory; else it is read from the store. Of a message that requires
+   * TLS nothing is returned: its report must reach the sender also where there is no TLS, which may be what it is
+   * about. RFC 8689 §5 has such a report protected as the message was, or redacted.
+   */
+  async write(item: Reported, report: Report, body: Buffer | null): Promise<WrittenDsn> {
     const { hostname, delivery, clock, place } = this.#options
     const now = clock.now()
     const dsnId = siblingMessageId(now, item.messageId)
-    const original = body ?? (await this.#read(item, report))
+    const original = item.requireTls ? null : (body ?? (await this.#read(item, report)))
     const split = original === null ? null : splitMessage(original)
     const dsn = composeDsn(report, {
       hostname,
@@ -58,13 +67,15 @@ export class DsnWriter {
     if (placement.kind === 'unreachable') {
       return { message: null, event: { event: 'dsn-unroutable', about: item.id, to, reply: placement.reply } }
     }
-    const message = this.#message(dsn, { dsnId, connector: placement.connector, now })
+    const { connector } = placement
+    const message = ownMessage(dsn, { id: dsnId, connector, now, expiresAt: now + delivery.expireAfter })
     return {
       message,
       event: {
         event: 'dsn',
         messageId: dsnId,
         about: item.id,
+        aboutInternetMessageId: report.internetMessageId,
         kind: report.kind,
         to,
         connector: placement.connector,
@@ -72,40 +83,11 @@ export class DsnWriter {
     }
   }
 
-  #message(dsn: Dsn, options: { dsnId: string; connector: string; now: number }): NewMessage {
-    const { dsnId, connector, now } = options
-    const { to, ...sender } = dsn.envelope
-    const item: QueueItem = {
-      id: itemId(dsnId, 1),
-      messageId: dsnId,
-      connector,
-      sender,
-      recipients: to.map((recipient) => ({
-        ...recipient,
-        state: 'pending',
-        lastReply: null,
-        lastHost: null,
-      })),
-      client: { address: null, listener: null, user: null },
-      internetMessageId: dsn.internetMessageId,
-      eightBit: dsn.eightBit,
-      sizeBytes: dsn.bytes.length,
-      receivedAt: now,
-      expiresAt: now + this.#options.delivery.expireAfter,
-      delayNoticeAt: null,
-      attempts: 0,
-      nextAttemptAt: now,
-      suspended: null,
-      lastError: null,
-    }
-    return { id: dsnId, body: { kind: 'inline', bytes: dsn.bytes }, items: [item] }
-  }
-
   /**
    * The original, whole where the report returns it whole, else as much as holds its header; null where it cannot
    * be read. That is no reason to keep the outcome from being stored: without it the message would be sent again.
    */
-  async #read(item: QueueItem, report: Report): Promise<Buffer | null> {
+  async #read(item: Reported, report: Report): Promise<Buffer | null> {
     const limit = returnsContent(report, item.sizeBytes) ? item.sizeBytes : headerBytes
     const chunks: Buffer[] = []
     let bytes = 0

@@ -105,6 +105,7 @@ function references(report: Report): string[] {
 const headings: Record<ReportedRecipient['fate'], (report: Report) => readonly string[]> = {
   failed: () => ['Your message could not be delivered to:'],
   expired: () => ['Your message could not be delivered in time, and the relay has stopped trying, to:'],
+  removed: () => ['An administrator has removed your message before it was delivered to:'],
   delayed: (report) => [
     'Your message has not been delivered yet. You need not send it again: the relay',
     `keeps trying until ${formatDate(report.expiresAt)}, to:`,
@@ -115,7 +116,7 @@ const headings: Record<ReportedRecipient['fate'], (report: Report) => readonly s
 /** The part for people, in Exchange's order: what happened, to whom and why; then what administrators need. */
 function explanation(report: Report, options: DsnOptions): string {
   const text: string[] = []
-  for (const fate of ['failed', 'expired', 'delayed', 'relayed'] as const) {
+  for (const fate of ['failed', 'expired', 'removed', 'delayed', 'relayed'] as const) {
     const recipients = report.recipients.filter((recipient) => recipient.fate === fate)
     if (recipients.length === 0) continue
     text.push(...headings[fate](report), '')
@@ -154,7 +155,13 @@ function statusFields(report: Report, options: DsnOptions): string {
   return lines([message, ...groups].flat().map((field) => fold(ascii(field))))
 }
 
-const actions = { failed: 'failed', expired: 'failed', delayed: 'delayed', relayed: 'relayed' } as const
+const actions = {
+  failed: 'failed',
+  expired: 'failed',
+  removed: 'failed',
+  delayed: 'delayed',
+  relayed: 'relayed',
+} as const
 
 function recipientFields(recipient: ReportedRecipient, report: Report): string[] {
   const { host, fate, lastAttemptAt, orcpt } = recipient
@@ -170,7 +177,13 @@ function recipientFields(recipient: ReportedRecipient, report: Report): string[]
   ]
 }
 
-const unspecific = { failed: '5.0.0', expired: '4.4.7', delayed: '4.0.0', relayed: '2.0.0' } as const
+const unspecific = {
+  failed: '5.0.0',
+  expired: '4.4.7',
+  removed: '4.3.2',
+  delayed: '4.0.0',
+  relayed: '2.0.0',
+} as const
 
 /**
  * The code of the trouble itself where the reply has one of the right class: an expired message has the status

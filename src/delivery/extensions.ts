@@ -16,11 +16,17 @@ export interface Extensions {
 
 /** One message on its way out: what a transaction is made of, beside the body. */
 export interface OutgoingMessage {
+  /** Of its queue item. */
+  readonly id: string
+  /** Its own Message-ID field; null where it has none. */
+  readonly internetMessageId: string | null
   readonly sender: EnvelopeSender
   readonly recipients: readonly EnvelopeRecipient[]
   /** Of the stored body, exactly. */
   readonly sizeBytes: number
   readonly eightBit: boolean
+  /** Not a byte of it leaves on a connection in clear. */
+  readonly requireTls: boolean
 }
 
 /** Reads the whole reply. An answer to HELO offers nothing: it has one line. */

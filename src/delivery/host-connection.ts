@@ -6,6 +6,7 @@ import type { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import type { Log } from '../observe/log.ts'
+import type { ProtocolSession } from '../observe/protocol-log/protocol-session.ts'
 import { localError, type Reply, temporary } from '../reply.ts'
 import type { Attempt } from './attempt.ts'
 import { Deadline } from './deadline.ts'
@@ -61,7 +62,18 @@ export interface HostConnectionOptions {
   readonly extensions: Extensions
   readonly timeouts: Timeouts
   readonly log: Log
+  readonly protocol: ProtocolSession | null
 }
+
+/** Who ended a connection, as far as its socket knows. */
+export function endedBy(socket: Socket | null): 'Local' | 'Remote' {
+  return socket !== null && (socket.readableEnded || socket.errored !== null) ? 'Remote' : 'Local'
+}
+
+/** The code of RFC 8689, but temporary: a host may learn TLS before the message expires. */
+const tlsMissing = temporary('7.30', 'The message requires TLS, which the smart host does not offer')
+
+const hostClosed = 'the smart host closed it'
 
 export class HostConnection implements SmartHostConnection, Wire {
   readonly host: string
@@ -70,6 +82,8 @@ export class HostConnection implements SmartHostConnection, Wire {
   readonly #socket: Socket
   readonly #timeouts: Timeouts
   readonly #log: Log
+  /** Replies are overheard where nodemailer reads them; only what is said here is told here. */
+  readonly #protocol: ProtocolSession | null
   readonly #deadline: Deadline
   #messages = 0
   /** Who is waiting for a reply and must hear that none will come. */
@@ -85,12 +99,13 @@ export class HostConnection implements SmartHostConnection, Wire {
     this.extensions = options.extensions
     this.#timeouts = options.timeouts
     this.#log = options.log
+    this.#protocol = options.protocol
     const shortestMs = Math.min(...Object.values(options.timeouts))
     this.#deadline = new Deadline(() => this.#break('timed out'), {
       resolutionMs: Math.min(1000, shortestMs / 4),
     })
     smtp.on('error', (error: HostError) => this.#break(reasonOf(error)))
-    smtp.on('end', () => this.#break('the smart host closed it'))
+    smtp.on('end', () => this.#break(hostClosed))
   }
 
   get usable(): boolean {
@@ -111,7 +126,7 @@ export class HostConnection implements SmartHostConnection, Wire {
 
   async send(message: OutgoingMessage, body: Buffer | AsyncIterable<Buffer>): Promise<Attempt> {
     try {
-      const unfit = misfit(message, this.extensions)
+      const unfit = message.requireTls && this.tls === null ? tlsMissing : misfit(message, this.extensions)
       if (unfit !== null)
         return { scope: 'message', host: this.host, reply: unfit, refused: new Map(), uncertain: false }
       if (this.#waiting !== null) throw new Error('A connection carries one transaction at a time')
@@ -135,6 +150,7 @@ export class HostConnection implements SmartHostConnection, Wire {
   }
 
   close(): void {
+    this.#protocol?.closed('Local')
     this.#closed = true
     this.#deadline.end()
     this.#smtp.close()
@@ -144,6 +160,8 @@ export class HostConnection implements SmartHostConnection, Wire {
   // What a transaction needs
 
   write(commands: string): void {
+    if (this.#protocol !== null)
+      for (const command of commands.trimEnd().split('\r\n')) this.#protocol.command(command)
     this.#socket.write(commands)
   }
 
@@ -166,13 +184,23 @@ export class HostConnection implements SmartHostConnection, Wire {
   }
 
   transmit(body: Buffer | AsyncIterable<Buffer>, options: TransmitOptions): Promise<void> {
-    return transmit(this.#socket, body, options)
+    const protocol = this.#protocol
+    if (protocol === null) return transmit(this.#socket, body, options)
+    const onDot = (): void => {
+      options.onDot()
+      protocol.note(`sending ${options.sizeBytes} octets of content`)
+    }
+    return transmit(this.#socket, body, { ...options, onDot })
   }
 
   // The rest
 
   async #transact(message: OutgoingMessage, body: Buffer | AsyncIterable<Buffer>): Promise<Attempt> {
     this.#messages++
+    const { id, internetMessageId } = message
+    this.#protocol?.note(
+      `sending message with RecordId ${id} and InternetMessageId ${internetMessageId ?? ''}`,
+    )
     const transaction = new Transaction(this, message, body)
     this.#waiting = transaction
     const { attempt, leaves } = await transaction.run()
@@ -196,6 +224,13 @@ export class HostConnection implements SmartHostConnection, Wire {
     if (!/^250[ -]/.test(reply)) this.close()
   }
 
+  /** After QUIT, and after a 421, the end is ours and needs no reason. */
+  #logEnd(reason: string): void {
+    const by = this.#closed ? 'Local' : endedBy(this.#socket)
+    if (!this.#closed && (by === 'Remote' || reason !== hostClosed)) this.#protocol?.note(reason)
+    this.#protocol?.closed(by)
+  }
+
   #lost(reply: Reply): Attempt {
     return { scope: 'connection', fault: 'lost', host: this.host, reply }
   }
@@ -208,6 +243,7 @@ export class HostConnection implements SmartHostConnection, Wire {
   #break(reason: string): void {
     const waiting = this.#waiting
     this.#waiting = null
+    this.#logEnd(reason)
     // After QUIT nodemailer closes with what TLS wants said at the end, and needs no help.
     if (!this.#smtp.destroyed || !this.#closed) this.close()
     waiting?.broke(reason)

@@ -26,6 +26,8 @@ export class SmartHosts {
   #resolving: Promise<Unresolved | null> | null = null
   /** When a host that is set aside is due to be probed, by `keyOf`. */
   readonly #setAside = new Map<string, number>()
+  /** Until when a host is taken for one without TLS, by `keyOf`. */
+  readonly #inClear = new Map<string, number>()
 
   constructor(connector: Pick<Connector, 'smartHosts'>, options: { resolver: Resolver; clock: Clock }) {
     this.#connector = connector
@@ -62,6 +64,19 @@ export class SmartHosts {
 
   succeeded(host: HostAddress): void {
     this.#setAside.delete(keyOf(host))
+  }
+
+  /** Whether it is worth asking a host for TLS that was not required of it. */
+  mayOfferTls(host: HostAddress): boolean {
+    return (this.#inClear.get(keyOf(host)) ?? 0) <= this.#clock.now()
+  }
+
+  get anyMayOfferTls(): boolean {
+    return this.#resolved?.tiers.flat().some((host) => this.mayOfferTls(host)) ?? true
+  }
+
+  offersNoTls(host: HostAddress): void {
+    this.#inClear.set(keyOf(host), this.#clock.now() + resolutionMs)
   }
 
   /** Looks the names up when that is due; lanes that ask meanwhile share one lookup. */
@@ -102,7 +117,8 @@ export class SmartHosts {
   #remember(tiers: Tiers): void {
     this.#resolved = { tiers, until: this.#clock.now() + resolutionMs }
     const known = new Set(tiers.flat().map(keyOf))
-    for (const key of this.#setAside.keys()) if (!known.has(key)) this.#setAside.delete(key)
+    for (const map of [this.#setAside, this.#inClear])
+      for (const key of map.keys()) if (!known.has(key)) map.delete(key)
   }
 }
 

@@ -12,11 +12,14 @@ import { TLSSocket } from 'node:tls'
 import SMTPConnection from 'nodemailer/lib/smtp-connection'
 import type { Connector } from '../config/connector.ts'
 import type { Log } from '../observe/log.ts'
-import { printable, temporary } from '../reply.ts'
+import type { ProtocolSession } from '../observe/protocol-log/protocol-session.ts'
+import { formatEndpoint } from '../observe/protocol-log/record.ts'
+import { formatReply, printable, type Reply, temporary } from '../reply.ts'
 import type { Attempt } from './attempt.ts'
 import { type Extensions, parseExtensions } from './extensions.ts'
 import { type Fault, faultOf, type HostError, type Stage, tlsFault } from './faults.ts'
 import {
+  endedBy,
   HostConnection,
   type SmartHostConnection,
   type SmtpSession,
@@ -59,6 +62,8 @@ export interface OpenOptions {
   readonly log: Log
   readonly timeouts?: Timeouts
   readonly transcript?: Transcript
+  /** Where the whole dialogue is logged; null where it is not. */
+  readonly protocol?: ProtocolSession | null
 }
 
 /** Connects, and gets as far as MAIL may be sent. */
@@ -79,6 +84,7 @@ export async function openSmartHost(
   } catch (error) {
     const { stage } = opening
     const attempt = { scope: 'connection', host: opening.label, ...opening.faultOf(error) } as const
+    opening.logFailure(error, attempt.reply)
     opening.abandon()
     return { ok: false, attempt, stage }
   } finally {
@@ -93,6 +99,7 @@ class Opening {
   readonly #connector: Connector
   readonly #host: HostAddress
   readonly #transcript: Transcript | null
+  readonly #protocol: ProtocolSession | null
   /** Rejects when the opening is stopped from outside. */
   readonly #stopped: Promise<never>
   #reject: (error: Error) => void = () => {}
@@ -103,12 +110,13 @@ class Opening {
   constructor(
     connector: Connector,
     host: HostAddress,
-    options: Pick<OpenOptions, 'timeouts' | 'transcript'>,
+    options: Pick<OpenOptions, 'timeouts' | 'transcript' | 'protocol'>,
   ) {
     this.#connector = connector
     this.#host = host
     this.timeouts = options.timeouts ?? rfcTimeouts
-    this.#transcript = options.transcript ?? null
+    this.#protocol = options.protocol ?? null
+    this.#transcript = options.transcript ?? (this.#protocol && ((by, text) => this.#log(by, text)))
     this.label = labelOf(host, connector.port)
     this.#stopped = new Promise((_, reject) => {
       this.#reject = reject
@@ -134,6 +142,7 @@ class Opening {
       keepAlive: true,
     })
     await this.#unlessStopped(connected(this.#socket))
+    this.#protocol?.connected(formatEndpoint(this.#socket.localAddress, this.#socket.localPort))
     this.#stage = 'greeting'
     const smtp = this.#session(this.#socket)
     await this.#unlessStopped(greeted(smtp))
@@ -149,6 +158,7 @@ class Opening {
       extensions,
       timeouts: this.timeouts,
       log,
+      protocol: this.#protocol,
     })
   }
 
@@ -222,6 +232,22 @@ class Opening {
     }
   }
 
+  /** The first thing that is said inside TLS is what shows that it is there. */
+  #log(by: 'relay' | 'host', text: string): void {
+    const socket = this.#smtp?._socket
+    if (this.#smtp?.secure && socket instanceof TLSSocket) this.#protocol?.secured(socket)
+    if (by === 'relay') this.#protocol?.command(text)
+    else this.#protocol?.reply(text)
+  }
+
+  /** What a host says to a login may hold it, in whatever spelling: those words stay out. */
+  logFailure(error: unknown, reply: Reply): void {
+    const answered = (error as HostError).response !== undefined
+    const aboutLogin = this.#stage === 'auth' && answered
+    this.#protocol?.note(aboutLogin ? 'Outbound authentication failed with LogonDenied' : formatReply(reply))
+    this.#protocol?.closed(endedBy((this.#smtp?._socket as Socket | undefined) ?? this.#socket))
+  }
+
   get stage(): Stage {
     if (this.#stage !== 'greeting') return this.#stage
     if (this.#smtp?.upgrading) return 'tls'
@@ -232,7 +258,9 @@ class Opening {
   #withoutSecrets(text: string): string {
     const { user, password } = this.#connector
     // The longest first: it may contain another.
-    const spellings = [base64(`\0${user}\0${password}`), base64(password ?? ''), password ?? '']
+    const encoded = [base64(`\0${user}\0${password}`), base64(password ?? '')]
+    const unpadded = encoded.map((text) => text.replace(/=+$/, ''))
+    const spellings = [...encoded, ...unpadded, password ?? '']
     return spellings.reduce((safe, secret) => (secret === '' ? safe : safe.replaceAll(secret, '***')), text)
   }
 

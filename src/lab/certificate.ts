@@ -5,7 +5,6 @@
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { generate } from 'selfsigned'
 
 export interface Certificate {
   /** PEM. */
@@ -17,6 +16,7 @@ export interface Certificate {
 const validForYears = 10
 
 export async function selfSignedCertificate(): Promise<Certificate> {
+  const { generate } = await import('selfsigned')
   const notAfterDate = new Date()
   notAfterDate.setFullYear(notAfterDate.getFullYear() + validForYears)
   const made = await generate([{ name: 'commonName', value: 'localhost' }], {

@@ -29,14 +29,21 @@ const longestList = 64 * 1024
 export function parseHeader(bytes: Buffer): Header {
   const fields: HeaderField[] = []
   let at = 0
-  while (at < bytes.length && !isLineBreak(bytes, at) && fields.length < mostFields) {
-    const end = endOfField(bytes, at)
-    fields.push(readField(bytes.subarray(at, end)))
-    at = end
+  while (fields.length < mostFields) {
+    const field = fieldAt(bytes, at)
+    if (field === null) break
+    fields.push(field)
+    at += field.raw.length
   }
   const sizeBytes = endOfHeader(bytes, at)
   if (sizeBytes > at) fields.push({ name: null, raw: bytes.subarray(at, sizeBytes) })
   return { fields, sizeBytes, complete: sizeBytes === at }
+}
+
+/** The field that begins at `at`; null at the empty line that ends the header, or at the end. */
+export function fieldAt(bytes: Buffer, at: number): HeaderField | null {
+  if (at >= bytes.length || isLineBreak(bytes, at)) return null
+  return readField(bytes.subarray(at, endOfField(bytes, at)))
 }
 
 /** All fields of that name, in their order; the name in lower case. */
@@ -130,12 +137,22 @@ function isLineBreak(bytes: Buffer, at: number): boolean {
   return bytes[at] === 0x0a || (bytes[at] === 0x0d && bytes[at + 1] === 0x0a)
 }
 
-/** White space before the colon is obsolete (RFC 5322 §4.5), but readers accept it, so such a field counts. */
 function readField(raw: Buffer): HeaderField {
-  const colon = raw.indexOf(0x3a)
-  const name = colon === -1 ? '' : raw.toString('latin1', 0, colon).replace(/[ \t]+$/, '')
-  return { name: /^[\x21-\x7e]+$/.test(name) ? name.toLowerCase() : null, raw }
+  return { name: fieldName(raw), raw }
 }
+
+/** White space before the colon is obsolete (RFC 5322 §4.5), but readers accept it, so such a field counts. */
+function fieldName(raw: Buffer): string | null {
+  let end = 0
+  while (isFieldNameByte(raw[end])) end++
+  let colon = end
+  while (isFoldingSpace(raw[colon])) colon++
+  return end > 0 && raw[colon] === 0x3a ? raw.toString('latin1', 0, end).toLowerCase() : null
+}
+
+/** RFC 5322 §3.6.8: printable ASCII but the colon. */
+const isFieldNameByte = (byte: number | undefined): boolean =>
+  byte !== undefined && byte > 0x20 && byte < 0x7f && byte !== 0x3a
 
 interface Token {
   /** `word` is an atom or dot-atom, also an encoded word; `literal` a domain in brackets. */

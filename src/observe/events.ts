@@ -9,6 +9,8 @@ import type { Reply } from '../reply.ts'
 interface OfItem {
   readonly itemId: string
   readonly messageId: string
+  /** The message's own Message-ID field. */
+  readonly internetMessageId?: string | null
   readonly connector: string
 }
 
@@ -18,8 +20,12 @@ export type MailEvent =
       readonly event: 'accepted'
       readonly messageId: string
       readonly internetMessageId: string | null
+      /** By which Exchange knows the message on all its servers; where it says so (X-MS-Exchange-Organization-…). */
+      readonly networkMessageId?: string | null
       readonly from: string
       readonly recipients: readonly { readonly address: string; readonly connector: string }[]
+      /** Where policy made several forms of the message: their message ids. */
+      readonly forms: readonly string[] | null
       readonly client: Client
       readonly sizeBytes: number
       readonly tls: string | null
@@ -33,6 +39,65 @@ export type MailEvent =
       readonly from: string | null
       readonly to: string | null
       readonly reply: Reply
+    }
+  /** A policy rule matched; `mode` says whether it acted. */
+  | {
+      readonly event: 'rule'
+      /** Null where it refused a recipient at RCPT: there is no message yet. */
+      readonly messageId: string | null
+      readonly rule: string
+      readonly mode: 'enforce' | 'audit' | 'test'
+      readonly because: readonly { readonly condition: string; readonly value: string }[]
+      readonly actions: readonly string[]
+      readonly severity: 'low' | 'medium' | 'high' | null
+      readonly from: string
+      readonly recipients: readonly string[]
+    }
+  /** An outside checker answered, or was away and its configuration did. */
+  | {
+      readonly event: 'checked'
+      readonly messageId: string
+      readonly checker: string
+      readonly verdict: 'pass' | 'hold' | 'reject' | 'defer' | 'drop'
+      /** Why it did not answer; null where it did. */
+      readonly away: string | null
+      readonly note: string | null
+      readonly durationMs: number
+    }
+  /** A limit of `policy.limits` was reached. */
+  | {
+      readonly event: 'limited'
+      readonly messageId: string
+      readonly limit: string
+      /** Whose it is: the sender, domain, client, user or listener. */
+      readonly of: string
+      readonly over: 'reject' | 'defer' | 'hold'
+    }
+  /** Policy accepted these recipients and delivers nothing to them; nobody is told. */
+  | {
+      readonly event: 'dropped'
+      readonly messageId: string
+      readonly by: string
+      readonly from: string
+      readonly recipients: readonly string[]
+    }
+  /** Policy refused these recipients while others went on: a DSN tells the sender, if one was due. */
+  | {
+      readonly event: 'refused'
+      readonly messageId: string
+      readonly by: string
+      readonly from: string
+      readonly recipients: readonly string[]
+      readonly reply: Reply
+      readonly dsnId: string | null
+    }
+  /** A rule told somebody of a message. */
+  | {
+      readonly event: 'notice'
+      readonly messageId: string
+      readonly about: string
+      readonly rule: string
+      readonly to: readonly string[]
     }
   | (OfItem & {
       readonly event: 'delivered'
@@ -68,6 +133,8 @@ export type MailEvent =
       readonly event: 'dsn'
       readonly messageId: string
       readonly about: string
+      /** The Message-ID field of what it reports on. */
+      readonly aboutInternetMessageId?: string | null
       readonly kind: 'failed' | 'delayed' | 'relayed'
       readonly to: string
       readonly connector: string
@@ -90,6 +157,13 @@ export type MailEvent =
   | (OfItem & {
       readonly event: 'suspended' | 'resumed' | 'retried' | 'removed' | 'rerouted'
       readonly reason: string
+      /** Which operator: the holder of a token; absent where a rule or the relay itself acted. */
+      readonly by?: string
+      /** Of an item that an operator redirected: where it was; `connector` is where it is now. */
+      readonly fromConnector?: string
+      /** Sender, and the recipients that still waited; absent where the relay itself acted. */
+      readonly from?: string
+      readonly recipients?: readonly string[]
     })
 
 export type RecordEvent = (event: MailEvent) => void

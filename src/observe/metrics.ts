@@ -46,6 +46,53 @@ const declared = {
     labels: {},
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
   },
+  ruleMatches: {
+    type: 'counter',
+    name: 'relay_policy_rule_matches_total',
+    help: 'Messages that a policy rule matched.',
+    labels: { rule: 'name of the rule', mode: ['enforce', 'audit', 'test'] },
+  },
+  checks: {
+    type: 'counter',
+    name: 'relay_policy_checks_total',
+    help: 'Verdicts of outside checkers; away: the checker did not answer, and its configuration did.',
+    labels: {
+      checker: 'name of the checker',
+      verdict: ['pass', 'hold', 'reject', 'defer', 'drop'],
+      away: ['yes', 'no'],
+    },
+  },
+  checkDuration: {
+    type: 'histogram',
+    name: 'relay_policy_check_duration_seconds',
+    help: 'What a message waited for an outside checker.',
+    labels: { checker: 'name of the checker' },
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+  },
+  limited: {
+    type: 'counter',
+    name: 'relay_policy_limited_total',
+    help: 'Messages over a limit of `policy.limits`.',
+    labels: { limit: 'name of the limit', over: ['reject', 'defer', 'hold'] },
+  },
+  recipientsDropped: {
+    type: 'counter',
+    name: 'relay_recipients_dropped_total',
+    help: 'Recipients that policy accepted and delivers nothing to.',
+    labels: {},
+  },
+  recipientsRefused: {
+    type: 'counter',
+    name: 'relay_recipients_refused_total',
+    help: 'Recipients that policy refused after DATA while others of their message went on.',
+    labels: {},
+  },
+  notices: {
+    type: 'counter',
+    name: 'relay_policy_notices_total',
+    help: 'Messages in which a rule told somebody of another.',
+    labels: { rule: 'name of the rule' },
+  },
   recipientsDelivered: {
     type: 'counter',
     name: 'relay_recipients_delivered_total',
@@ -242,6 +289,29 @@ export class Metrics {
         break
       case 'rejected':
         is.rejected.inc({ command: event.command, status: statusLabel(event.reply.enhanced) })
+        break
+      case 'rule':
+        is.ruleMatches.inc({ rule: event.rule, mode: event.mode })
+        break
+      case 'checked':
+        is.checks.inc({
+          checker: event.checker,
+          verdict: event.verdict,
+          away: event.away === null ? 'no' : 'yes',
+        })
+        is.checkDuration.observe({ checker: event.checker }, seconds(event.durationMs))
+        break
+      case 'limited':
+        is.limited.inc({ limit: event.limit, over: event.over })
+        break
+      case 'dropped':
+        is.recipientsDropped.inc(event.recipients.length)
+        break
+      case 'refused':
+        is.recipientsRefused.inc(event.recipients.length)
+        break
+      case 'notice':
+        is.notices.inc({ rule: event.rule })
         break
       case 'delivered':
         is.recipientsDelivered.inc({ connector: event.connector }, event.recipients.length)

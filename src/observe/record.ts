@@ -1,22 +1,28 @@
 /**
- * The one place where a mail event becomes visible: `record(event)` moves the counters and writes the line of
- * the mail log, so that the two cannot disagree. A line holds every name and reply an operator
- * needs to follow a message: queue id, connector, recipients, host, and the smart host's own words.
+ * The one place where a mail event becomes visible: `record(event)` moves the counters, writes the line of
+ * the mail log and keeps the event in the tracking history, so that they cannot disagree. A line holds every name
+ * and reply an operator needs to follow a message: queue id, connector, recipients, host, and the smart host's own words.
  */
 import type { Logger } from 'pino'
 import { assertNever } from '../assert-never.ts'
 import type { Client } from '../queue/queue.ts'
 import { formatReply, printable, type Reply } from '../reply.ts'
 import type { MailEvent, RecordEvent } from './events.ts'
-import { withoutRedaction } from './log.ts'
+import { lineWriter } from './log.ts'
 import type { Metrics } from './metrics.ts'
 
-export function createRecorder(options: { log: Logger; metrics: Metrics }): RecordEvent {
-  const log = withoutRedaction(options.log)
-  const { metrics } = options
+export function createRecorder(options: {
+  log: Logger
+  metrics: Metrics
+  /** Keeps the event in the tracking history. */
+  track?: RecordEvent | undefined
+}): RecordEvent {
+  const write = lineWriter(options.log)
+  const { metrics, track } = options
   return function record(event: MailEvent): void {
     metrics.count(event)
-    log[levelOf(event)](lineOf(event))
+    write(levelOf(event), lineOf(event))
+    track?.(event)
   }
 }
 
@@ -36,7 +42,15 @@ function levelOf(event: MailEvent): 'info' | 'warn' {
     case 'dsn-unroutable':
     case 'lease-lost':
       return 'warn'
+    case 'checked':
+      return event.away === null ? 'info' : 'warn'
+    case 'limited':
+    case 'refused':
+      return 'warn'
     case 'accepted':
+    case 'rule':
+    case 'dropped':
+    case 'notice':
     case 'delivered':
     case 'dsn':
     case 'suspended':
@@ -60,6 +74,7 @@ function lineOf(event: MailEvent): object {
         from: event.from,
         recipients: firstOf(event.recipients).map((to) => ({ address: to.address, connector: to.connector })),
         recipientCount: countOf(event.recipients),
+        forms: event.forms ?? undefined,
         client: clientOf(event.client),
         sizeBytes: event.sizeBytes,
         tls: event.tls,
@@ -74,6 +89,13 @@ function lineOf(event: MailEvent): object {
         to: textOrNull(event.to),
         reply: replyText(event.reply),
       }
+    case 'rule':
+    case 'checked':
+    case 'limited':
+    case 'dropped':
+    case 'refused':
+    case 'notice':
+      return policyLine(event)
     case 'delivered':
     case 'deferred':
     case 'failed':
@@ -91,7 +113,12 @@ function lineOf(event: MailEvent): object {
     case 'dsn-unroutable':
       return { event: event.event, about: event.about, to: event.to, reply: replyText(event.reply) }
     case 'lease-lost':
-      return itemLine(event)
+      return {
+        event: event.event,
+        itemId: event.itemId,
+        messageId: event.messageId,
+        connector: event.connector,
+      }
     case 'connector':
       return {
         event: event.event,
@@ -107,7 +134,70 @@ function lineOf(event: MailEvent): object {
     case 'retried':
     case 'removed':
     case 'rerouted':
-      return itemLine(event, printable(event.reason))
+      return actLine(event)
+    default:
+      return assertNever(event)
+  }
+}
+
+type OfPolicy = Extract<
+  MailEvent,
+  { event: 'rule' | 'checked' | 'limited' | 'dropped' | 'refused' | 'notice' }
+>
+
+function policyLine(event: OfPolicy): object {
+  switch (event.event) {
+    case 'rule':
+      return {
+        event: event.event,
+        messageId: event.messageId,
+        rule: event.rule,
+        mode: event.mode,
+        because: event.because.map(({ condition, value }) => ({ condition, value: printable(value) })),
+        actions: event.actions,
+        severity: event.severity ?? undefined,
+        from: event.from,
+        recipients: firstOf(event.recipients),
+        recipientCount: countOf(event.recipients),
+      }
+    case 'checked':
+      return {
+        event: event.event,
+        messageId: event.messageId,
+        checker: event.checker,
+        verdict: event.verdict,
+        away: event.away === null ? undefined : printable(event.away),
+        note: textOrNull(event.note),
+        durationMs: event.durationMs,
+      }
+    case 'limited':
+      return {
+        event: event.event,
+        messageId: event.messageId,
+        limit: event.limit,
+        of: printable(event.of),
+        over: event.over,
+      }
+    case 'dropped':
+    case 'refused':
+      return {
+        event: event.event,
+        messageId: event.messageId,
+        by: event.by,
+        from: event.from,
+        recipients: firstOf(event.recipients),
+        recipientCount: countOf(event.recipients),
+        reply: event.event === 'refused' ? replyText(event.reply) : undefined,
+        dsnId: event.event === 'refused' ? event.dsnId : undefined,
+      }
+    case 'notice':
+      return {
+        event: event.event,
+        messageId: event.messageId,
+        about: event.about,
+        rule: event.rule,
+        to: firstOf(event.to),
+      }
     default:
       return assertNever(event)
   }
@@ -138,13 +228,20 @@ function attemptLine(event: Attempted): object {
   }
 }
 
-function itemLine(event: Extract<MailEvent, { itemId: string }>, reason?: string): object {
+type Act = Extract<MailEvent, { event: 'suspended' | 'resumed' | 'retried' | 'removed' | 'rerouted' }>
+
+function actLine(event: Act): object {
   return {
     event: event.event,
     itemId: event.itemId,
     messageId: event.messageId,
     connector: event.connector,
-    reason,
+    fromConnector: event.fromConnector,
+    from: event.from,
+    recipients: event.recipients && firstOf(event.recipients),
+    recipientCount: event.recipients && countOf(event.recipients),
+    by: event.by,
+    reason: printable(event.reason),
   }
 }
 

@@ -4,7 +4,7 @@
  */
 
 import type { Counts } from './embedded-index.ts'
-import type { KeyRange, Write } from './embedded-store.ts'
+import type { EmbeddedStore, KeyRange, Write } from './embedded-store.ts'
 import type { FullPlace } from './leases.ts'
 import { deadlineOf, type QueueItem } from './queue.ts'
 import { decodeItem, encodeItem } from './record.ts'
@@ -65,6 +65,18 @@ export function decodeCounts(text: string): Counts {
 
 /** The keys of all items of a message. */
 export const itemsOf = (messageId: string): KeyRange => ({ start: `${messageId}-`, end: `${messageId}.` })
+
+/**
+ * The name under which the body of a message is stored: that of the stage that its full chunks were written to. A
+ * body that has none needs no look.
+ */
+export function bodyNameOf(
+  store: EmbeddedStore,
+  { messageId, bodyBytes }: { messageId: string; bodyBytes: number },
+): string {
+  if (bodyBytes < chunkBytes) return messageId
+  return store.get(store.bodyNames, messageId) ?? messageId
+}
 
 export const chunkCount = (bodyBytes: number): number => Math.ceil(bodyBytes / chunkBytes)
 

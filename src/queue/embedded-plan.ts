@@ -3,18 +3,16 @@
  * state before the commit and remembers what the calls before it in the same plan have changed of that.
  */
 import { messageIdOf } from '../message-id.ts'
-import { chunkCount, chunksOf, type EncodedItem, indexWrites } from './embedded-layout.ts'
+import { bodyNameOf, chunkCount, chunksOf, type EncodedItem, indexWrites } from './embedded-layout.ts'
+import type { BodyEnd } from './embedded-stage.ts'
 import type { EmbeddedStore, Write } from './embedded-store.ts'
 import type { FullPlace, Hold } from './leases.ts'
 
 /** A new message ready to be written. */
-export interface Parcel {
+export interface Parcel extends BodyEnd {
   readonly messageId: string
   readonly items: readonly EncodedItem[]
   readonly bodyBytes: number
-  /** The end of the body, from chunk number `chunksStored` on. */
-  readonly rest: Buffer
-  readonly chunksStored: number
 }
 
 export class Plan {
@@ -43,9 +41,12 @@ export class Plan {
   add(parcel: Parcel): void {
     for (const item of parcel.items) this.#insert(item)
     this.#share(parcel.messageId, { before: 1, after: parcel.items.length })
-    for (const [n, chunk] of chunksOf(parcel.rest, parcel.chunksStored))
-      this.writes.push(['bodies', [parcel.messageId, n], chunk])
-    if (parcel.chunksStored > 0) this.writes.push(['staged', parcel.messageId, null])
+    const { messageId, chunksStored } = parcel
+    const name = chunksStored === 0 ? messageId : parcel.bodyName
+    for (const [n, chunk] of chunksOf(parcel.rest, chunksStored))
+      this.writes.push(['bodies', [name, n], chunk])
+    if (chunksStored > 0) this.writes.push(['staged', name, null])
+    if (name !== messageId) this.writes.push(['bodyNames', messageId, name])
     this.bytes += parcel.bodyBytes
   }
 
@@ -72,14 +73,14 @@ export class Plan {
   }
 
   /** A chunk of a body whose message is not put yet. */
-  stage(messageId: string, chunk: { number: number; bytes: Buffer }): void {
-    if (chunk.number === 0) this.writes.push(['staged', messageId, Buffer.alloc(0)])
-    this.writes.push(['bodies', [messageId, chunk.number], chunk.bytes])
+  stage(name: string, chunk: { number: number; bytes: Buffer }): void {
+    if (chunk.number === 0) this.writes.push(['staged', name, Buffer.alloc(0)])
+    this.writes.push(['bodies', [name, chunk.number], chunk.bytes])
   }
 
-  unstage(messageId: string, chunks: number): void {
-    this.writes.push(['staged', messageId, null])
-    for (let n = 0; n < chunks; n++) this.writes.push(['bodies', [messageId, n], null])
+  unstage(name: string, chunks: number): void {
+    this.writes.push(['staged', name, null])
+    for (let n = 0; n < chunks; n++) this.writes.push(['bodies', [name, n], null])
   }
 
   #leave(place: FullPlace): void {
@@ -105,7 +106,9 @@ export class Plan {
   }
 
   #removeBody(messageId: string, bodyBytes: number): void {
-    for (let n = 0; n < chunkCount(bodyBytes); n++) this.writes.push(['bodies', [messageId, n], null])
+    const name = bodyNameOf(this.#store, { messageId, bodyBytes })
+    for (let n = 0; n < chunkCount(bodyBytes); n++) this.writes.push(['bodies', [name, n], null])
+    if (name !== messageId) this.writes.push(['bodyNames', messageId, null])
     this.bytes -= bodyBytes
   }
 }

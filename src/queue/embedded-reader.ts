@@ -5,7 +5,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { isMessageId } from '../message-id.ts'
 import type { DueKeys } from './embedded-index.ts'
-import { chunkBytes, chunkCount, decode, itemsOf, type StoredItem } from './embedded-layout.ts'
+import { bodyNameOf, chunkBytes, chunkCount, decode, itemsOf, type StoredItem } from './embedded-layout.ts'
 import type { EmbeddedStore } from './embedded-store.ts'
 import type { Place } from './leases.ts'
 import { BodyMissing } from './queue.ts'
@@ -77,19 +77,28 @@ export class EmbeddedReader implements DueKeys {
   smallBody({ item, bodyBytes }: StoredItem): Buffer | null {
     if (bodyBytes === 0) return Buffer.alloc(0)
     if (bodyBytes > chunkBytes) return null
-    const chunk = this.#store.get(this.#store.bodies, [item.messageId, 0])
+    const name = bodyNameOf(this.#store, { messageId: item.messageId, bodyBytes })
+    const chunk = this.#store.get(this.#store.bodies, [name, 0])
     return chunk?.length === bodyBytes ? chunk : null
   }
 
   /** Each chunk is read when it is asked for, from the state of that moment. */
   *body(messageId: string): Iterable<Buffer> {
     const bodyBytes = this.#bodyBytesOf(messageId)
+    const name = bodyNameOf(this.#store, { messageId, bodyBytes })
     for (let n = 0; n < chunkCount(bodyBytes); n++) {
-      const chunk = this.#store.get(this.#store.bodies, [messageId, n])
+      const chunk = this.#store.get(this.#store.bodies, [name, n])
       if (chunk?.length !== Math.min(chunkBytes, bodyBytes - n * chunkBytes))
         throw new BodyMissing(`The body of ${messageId} is not whole`)
       yield chunk
     }
+  }
+
+  /** A chunk of a body that no message has taken yet. */
+  stagedChunk(name: string, number: number): Buffer {
+    const chunk = this.#store.get(this.#store.bodies, [name, number])
+    if (chunk === undefined) throw new BodyMissing(`The body staged as ${name} is not whole`)
+    return chunk
   }
 
   #bodyBytesOf(messageId: string): number {

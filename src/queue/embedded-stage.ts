@@ -1,5 +1,5 @@
 /**
- * A body on its way into the embedded store. Its full chunks are written as they come, under a key that nobody
+ * A body on its way into the embedded store. Its full chunks are written as they come, under a name that nobody
  * reads before the message is put; the rest goes with the put. What a crash leaves behind is removed when the
  * store is opened.
  */
@@ -7,12 +7,23 @@ import { chunkBytes } from './embedded-layout.ts'
 import type { Stage } from './queue.ts'
 
 export interface StageHost {
+  /** Never used before, and not the message's id: a message may have several stages, and a body that was in none. */
+  readonly name: string
   /** Takes this many of the bytes the store may still hold, or throws `QueueFull`. */
   reserve(sizeBytes: number): void
   release(sizeBytes: number): void
-  write(messageId: string, chunk: { number: number; bytes: Buffer }): Promise<void>
+  write(chunk: { number: number; bytes: Buffer }): Promise<void>
+  /** A chunk that was written; throws where it is not there. */
+  read(number: number): Buffer
   /** Resolves also where the chunks can be removed only later. */
-  remove(messageId: string, count: number): Promise<void>
+  remove(count: number): Promise<void>
+}
+
+/** What is still to be written of a body, from chunk number `chunksStored` on, and under which name. */
+export interface BodyEnd {
+  readonly bodyName: string
+  readonly rest: Buffer
+  readonly chunksStored: number
 }
 
 export class EmbeddedStage implements Stage {
@@ -46,21 +57,30 @@ export class EmbeddedStage implements Stage {
     const full = this.#takeFullChunks()
     await this.#writing
     this.#assertOpen()
-    this.#writing = Promise.all(full.map((part) => this.#host.write(this.messageId, part))).then(
-      () => undefined,
-    )
+    this.#writing = Promise.all(full.map((part) => this.#host.write(part))).then(() => undefined)
     this.#writing.catch(() => undefined)
+  }
+
+  async *read(): AsyncIterable<Buffer> {
+    this.#assertOpen()
+    await this.#writing
+    for (let n = 0; n < this.#chunks; n++) {
+      this.#assertOpen()
+      yield this.#host.read(n)
+    }
+    yield* this.#rest
   }
 
   /**
    * Hands `commit` what is still to be written, once all before it is written. Where it fails, the body is the
    * caller's again, to be discarded; a discard meanwhile waits to see whether there is anything to discard.
    */
-  put<T>(commit: (end: { rest: Buffer; chunksStored: number }) => Promise<T>): Promise<T> {
+  put<T>(commit: (end: BodyEnd) => Promise<T>): Promise<T> {
     this.#assertOpen()
     this.#state = 'putting'
+    const { name } = this.#host
     const put = this.#writing
-      .then(() => commit({ rest: Buffer.concat(this.#rest), chunksStored: this.#chunks }))
+      .then(() => commit({ bodyName: name, rest: Buffer.concat(this.#rest), chunksStored: this.#chunks }))
       .then(
         (result) => {
           this.#end('put')
@@ -80,7 +100,7 @@ export class EmbeddedStage implements Stage {
     if (this.#state !== 'open') return
     this.#end('discarded')
     await this.#writing.catch(() => undefined)
-    if (this.#chunks > 0) await this.#host.remove(this.messageId, this.#chunks)
+    if (this.#chunks > 0) await this.#host.remove(this.#chunks)
   }
 
   #end(state: 'put' | 'discarded'): void {

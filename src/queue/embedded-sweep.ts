@@ -9,14 +9,14 @@ const largestCommit = 256
 
 /** Returns how many bodies were removed. */
 export async function removeStagedBodies(store: EmbeddedStore): Promise<number> {
-  const messageIds = [...store.keys(store.staged)]
-  for (const messageId of messageIds) {
-    const range = { start: [messageId], end: [messageId, Number.MAX_SAFE_INTEGER] }
+  const names = [...store.keys(store.staged)]
+  for (const name of names) {
+    const range = { start: [name], end: [name, Number.MAX_SAFE_INTEGER] }
     const chunks = [...store.keys(store.bodies, range)]
     for (let at = 0; at < chunks.length; at += largestCommit)
       await store.commit(chunks.slice(at, at + largestCommit).map((key): Write => ['bodies', key, null]))
-    await store.commit([['staged', messageId, null]])
+    await store.commit([['staged', name, null]])
   }
   store.refresh()
-  return messageIds.length
+  return names.length
 }

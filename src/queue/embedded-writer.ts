@@ -25,7 +25,7 @@ export interface SubmitOptions {
    * Tried again where the commit fails, until it is stored: `awaited` by the caller to its end, or in the
    * `background` from the first failure on.
    */
-  readonly keep?: 'awaited' | 'background'
+  readonly keep?: 'awaited' | 'background' | undefined
 }
 
 /** A commit that takes longer means a disk that hangs. */
@@ -76,12 +76,17 @@ export class EmbeddedWriter {
     })
   }
 
-  /** Throws `QueueFull` where the plan has no room for the message. */
-  refuseFull(plan: Plan, message: NewMessage): void {
+  /** Throws `QueueFull` where the plan has no room for all the messages. */
+  refuseFull(plan: Plan, messages: readonly NewMessage[]): void {
     const { maxItems } = this.#options
-    const items = this.#index.items + plan.entered.length - plan.left.length + message.items.length
+    let items = this.#index.items + plan.entered.length - plan.left.length
+    let moreBytes = plan.bytes
+    for (const message of messages) {
+      items += message.items.length
+      if (message.body.kind === 'inline') moreBytes += message.body.bytes.length
+    }
     if (items > maxItems) throw new QueueFull(`The queue holds its limit of ${maxItems} items`)
-    this.#refuseBytes(plan.bytes + (message.body.kind === 'inline' ? message.body.bytes.length : 0))
+    this.#refuseBytes(moreBytes)
   }
 
   /** Room for the bytes of a body on its way in; throws `QueueFull` where there is none. */

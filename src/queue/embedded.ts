@@ -7,7 +7,7 @@
  * so it always agrees with the snapshot that is read. An item whose change is being committed stays held.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { isItemId } from '../message-id.ts'
+import { isItemId, messageIdOf } from '../message-id.ts'
 import type { Log } from '../observe/log.ts'
 import { EmbeddedIndex } from './embedded-index.ts'
 import { decodeCounts, type EncodedItem, encode, placeOf, type StoredItem } from './embedded-layout.ts'
@@ -26,6 +26,7 @@ import {
   type ChangeResult,
   type Claim,
   type ClaimOptions,
+  type Counted,
   deadlineOf,
   type Lease,
   type LeasedItem,
@@ -44,7 +45,7 @@ import {
   type Stage,
   stateOf,
 } from './queue.ts'
-import { bodySize, checkDsn, checkMessage, checkOutcome } from './record.ts'
+import { bodySize, checkDsn, checkOutcome, messagesOf } from './record.ts'
 
 export interface EmbeddedQueueOptions {
   /** Made where it is missing; it belongs to one relay. */
@@ -79,6 +80,7 @@ class EmbeddedQueue implements Queue {
   readonly #leases: Leases
   readonly #writer: EmbeddedWriter
   readonly #rates: EmbeddedRates
+  #stages = 0
   #corrupt: number
   #closing: Promise<void> | null = null
 
@@ -97,35 +99,41 @@ class EmbeddedQueue implements Queue {
 
   async stage(messageId: string): Promise<Stage> {
     this.#assertOpen()
+    const name = `${messageId}.${++this.#stages}`
     return new EmbeddedStage(messageId, {
+      name,
       reserve: (sizeBytes) => {
         this.#assertOpen()
         this.#writer.reserve(sizeBytes)
       },
       release: (sizeBytes) => this.#writer.release(sizeBytes),
-      write: (id, chunk) => this.#writer.submit((plan) => plan.stage(id, chunk)),
+      write: (chunk) => this.#writer.submit((plan) => plan.stage(name, chunk)),
+      read: (number) => {
+        this.#assertOpen()
+        return this.#reader.stagedChunk(name, number)
+      },
       // A queue that closes first leaves them to the next opening.
-      remove: (id, chunks) =>
+      remove: (chunks) =>
         this.#writer
-          .submit((plan) => plan.unstage(id, chunks), { keep: 'background' })
+          .submit((plan) => plan.unstage(name, chunks), { keep: 'background' })
           .catch(() => undefined),
     })
   }
 
   async put(message: NewMessage, options: PutOptions): Promise<readonly Lease[]> {
     this.#assertOpen()
-    checkMessage(message, options.lease)
+    const messages = messagesOf(message, options)
     let leases: readonly Lease[] = []
-    await this.#withParcel(message, (parcel) =>
+    await this.#withParcels(messages, (parcels) =>
       this.#writer.submit(
         (plan) => {
-          this.#writer.refuseFull(plan, message)
-          plan.refuseExisting(parcel.items)
-          plan.add(parcel)
+          this.#writer.refuseFull(plan, messages)
+          for (const { items } of parcels) plan.refuseExisting(items)
+          for (const parcel of parcels) plan.add(parcel)
         },
         {
           applied: () => {
-            leases = this.#leaseTo(parcel, options)
+            leases = this.#leaseTo(parcels, options)
           },
         },
       ),
@@ -201,11 +209,21 @@ class EmbeddedQueue implements Queue {
   async spend(spending: Spending): Promise<Spent> {
     this.#assertOpen()
     const spent = this.#rates.spend(spending)
-    const { key } = spending
     // Kept: on a full disk it must not be refused together with new mail, or nothing could leave and make room.
     if (spent.granted)
-      await this.#writer.submit((plan) => plan.writes.push(this.#rates.write(key)), { keep: 'awaited' })
+      await this.#writer
+        .submit((plan) => plan.writes.push(...this.#rates.writes(spending)), { keep: 'awaited' })
+        .finally(() => this.#rates.written(spending.key))
     return spent
+  }
+
+  async counted(prefix: string, options: { now: number; limit: number }): Promise<readonly Counted[]> {
+    this.#assertOpen()
+    const turn = async () => {
+      await nextTurn()
+      this.#assertOpen()
+    }
+    return this.#rates.counted(prefix, { ...options, turn })
   }
 
   async *body(messageId: string): AsyncIterable<Buffer> {
@@ -305,26 +323,45 @@ class EmbeddedQueue implements Queue {
     this.#index.release(hold.place)
   }
 
-  #leaseTo(parcel: Parcel, { now, lease }: PutOptions): readonly Lease[] {
+  #leaseTo(parcels: readonly Parcel[], { now, lease }: PutOptions): readonly Lease[] {
     if (lease === undefined) return []
-    const options = { bodyBytes: parcel.bodyBytes, expiresAt: now + lease.leaseMs }
+    const expiresAt = now + lease.leaseMs
     return lease.itemIds.map((id) => {
-      const { place } = parcel.items.find((item) => item.place.id === id)!
-      return leaseOf(this.#hold(place, options))
+      const { bodyBytes, items } = parcels.find(({ messageId }) => messageId === messageIdOf(id))!
+      const { place } = items.find((item) => item.place.id === id)!
+      return leaseOf(this.#hold(place, { bodyBytes, expiresAt }))
     })
   }
 
   // What is written.
 
+  #withParcels<T>(
+    messages: readonly NewMessage[],
+    write: (parcels: readonly Parcel[]) => Promise<T>,
+  ): Promise<T> {
+    const [message, ...others] = messages
+    if (message === undefined) return write([])
+    return this.#withParcel(message, (parcel) =>
+      others.length === 0 ? write([parcel]) : this.#withParcels(others, (rest) => write([parcel, ...rest])),
+    )
+  }
+
   #withParcel<T>(message: NewMessage, write: (parcel: Parcel) => Promise<T>): Promise<T> {
     const { id: messageId, body } = message
     const bodyBytes = bodySize(body)
     const items = message.items.map((item) => encode(item, bodyBytes))
-    const parcel = { messageId, items, bodyBytes }
-    if (body.kind === 'inline') return write({ ...parcel, rest: body.bytes, chunksStored: 0 })
+    if (body.kind === 'inline')
+      return write({
+        messageId,
+        items,
+        bodyBytes,
+        bodyName: messageId,
+        rest: body.bytes,
+        chunksStored: 0,
+      })
     if (!(body.stage instanceof EmbeddedStage))
       throw new TypeError(`The body of ${messageId} is staged elsewhere`)
-    return body.stage.put((end) => write({ ...parcel, ...end }))
+    return body.stage.put((end) => write({ messageId, items, bodyBytes, ...end }))
   }
 
   /** Replaces a held item, which nobody else sees before the commit, and not at all where it fails. */
@@ -343,7 +380,7 @@ class EmbeddedQueue implements Queue {
           if (dsn !== null) plan.add(dsn)
         },
         {
-          ...(options.keep && { keep: 'awaited' as const }),
+          keep: options.keep ? 'awaited' : undefined,
           applied: () => this.#leases.end(hold.place.id),
         },
       )

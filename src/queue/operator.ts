@@ -17,8 +17,8 @@ export function matches(item: QueueItem, state: ItemState, filter: ListFilter): 
 }
 
 /**
- * The item after the change; the same object where nothing changes. `retry` only ever brings the next
- * attempt forward, and leaves a suspended item suspended: resuming is another decision.
+ * The item after the change; the same object where nothing changes. `retry` and `redirect` only ever bring the
+ * next attempt forward, and leave a suspended item suspended: resuming is another decision.
  */
 export function changed(
   item: QueueItem,
@@ -32,6 +32,13 @@ export function changed(
       return item.suspended === null ? item : { ...item, suspended: null }
     case 'retry':
       return item.nextAttemptAt <= options.now ? item : { ...item, nextAttemptAt: options.now }
+    case 'redirect':
+      if (item.connector === change.connector && item.nextAttemptAt <= options.now) return item
+      return {
+        ...item,
+        connector: change.connector,
+        nextAttemptAt: Math.min(item.nextAttemptAt, options.now),
+      }
   }
 }
 

@@ -54,6 +54,8 @@ export interface QueueItem {
   readonly nextAttemptAt: number
   /** Why an operator or a policy rule holds it; null where nobody does. A suspended item is never claimed. */
   readonly suspended: string | null
+  /** A policy rule demands TLS for this message, whatever its connector does. Records from before it existed read as false. */
+  readonly requireTls: boolean
   readonly lastError: string | null
 }
 
@@ -70,6 +72,8 @@ export interface Stage {
   readonly sizeBytes: number
   /** Resolves when the store has taken the chunk (not yet: durable). At most 256 KiB a chunk. */
   append(chunk: Buffer): Promise<void>
+  /** What was appended so far, from the beginning, each time it is asked for; nothing is appended meanwhile. */
+  read(): AsyncIterable<Buffer>
   /** Gives the bytes up: idempotent, and a no-op once the message is put. */
   discard(): Promise<void>
 }
@@ -99,6 +103,11 @@ export interface PutOptions {
   readonly now: number
   /** Items to lease to the caller in the same step, so that it may deliver them from memory. */
   readonly lease?: { readonly itemIds: readonly string[]; readonly leaseMs: number }
+  /**
+   * Messages kept in the same step, all or none: what policy made of one message for other recipients, and what it
+   * tells somebody. Their ids are `siblingMessageId`s of the message's; `lease` may name their items too.
+   */
+  readonly siblings?: readonly NewMessage[]
 }
 
 export interface ClaimOptions {
@@ -154,6 +163,8 @@ export type Change =
   | { readonly kind: 'suspend'; readonly reason: string }
   | { readonly kind: 'resume' }
   | { readonly kind: 'retry' }
+  /** To another connector's queue, due at once. */
+  | { readonly kind: 'redirect'; readonly connector: string }
   | { readonly kind: 'remove'; readonly dsn: NewMessage | null }
 
 export type ChangeResult = 'done' | 'busy' | 'missing'
@@ -184,7 +195,7 @@ export interface RateWindow {
 }
 
 export interface Spending {
-  /** Whose limits these are: a connector's id. */
+  /** Whose limits these are: a connector's id, which has no colon, or `limit:` and more for a limit of policy. */
   readonly key: string
   readonly windows: readonly RateWindow[]
   readonly now: number
@@ -195,10 +206,23 @@ export type Spent =
   /** `limit` is the one that has no room for longest; asking before `retryAt` is in vain. */
   | { readonly granted: false; readonly limit: string; readonly retryAt: number }
 
+/** How much of one window is used. */
+export interface Counted {
+  readonly key: string
+  readonly limit: string
+  readonly windowMs: number
+  readonly amount: number
+  /** The limit when it was last counted against; 0 where that is not known. */
+  readonly most: number
+}
+
 export interface Queue {
   readonly store: 'embedded' | 'redis'
 
-  /** Begins a body that is too large to be held in memory. */
+  /**
+   * Begins a body that is too large to be held in memory. A message may have several at a time (as it was received,
+   * and as policy changed it), of which `put` takes one.
+   */
   stage(messageId: string): Promise<Stage>
 
   /**
@@ -233,6 +257,14 @@ export interface Queue {
    * Rejects with `QueueUnavailable`; then it may be counted all the same.
    */
   spend(spending: Spending): Promise<Spent>
+
+  /**
+   * What is counted now under keys that begin with `prefix`, the fullest windows first (by `amount` of `most`), at most
+   * `limit` of them. Its cost is bounded too: where more than ten thousand windows are counted, those that a backend
+   * takes for the fullest without a look at all of them. Keys of which nothing counts any more are left out, and in
+   * time forgotten by the store.
+   */
+  counted(prefix: string, options: { now: number; limit: number }): Promise<readonly Counted[]>
 
   /** The stored bytes exactly, in chunks. Throws `BodyMissing` at the first read where there are none. */
   body(messageId: string): AsyncIterable<Buffer>

@@ -7,7 +7,7 @@
  * Both backends count so, the embedded one with `spend`, Redis in a script with the same slots.
  */
 import { z } from 'zod'
-import type { RateWindow, Spent } from './queue.ts'
+import type { Counted, RateWindow, Spent } from './queue.ts'
 
 export const slotsPerWindow = 50
 
@@ -17,31 +17,57 @@ const clockDifferenceMs = 5_000
 /** What was granted within one slot. */
 export type Tally = readonly [slot: number, amount: number]
 
-/** By what is counted, oldest first. */
-export type Tallies = Readonly<Record<string, readonly Tally[]>>
+export interface Counter {
+  /** The limit when it was last counted against; 0 where that is not known. */
+  readonly most: number
+  /** Oldest first. */
+  readonly tallies: readonly Tally[]
+}
+
+/** By what is counted. */
+export type Tallies = Readonly<Record<string, Counter>>
 
 /** Grants all windows or none, and says what is counted afterwards. */
 export function spend(
   tallies: Tallies,
   { windows, now }: { windows: readonly RateWindow[]; now: number },
 ): { spent: Spent; tallies: Tallies } {
-  const running = Object.fromEntries(
-    windows.map((window) => {
-      const name = countedAs(window)
-      return [name, stillCounted(tallies[name] ?? [], window, now)]
-    }),
-  )
-  const refused = windows.flatMap((window) => {
-    const inTheWay = lastInTheWay(running[countedAs(window)]!, window)
+  const running = windows.map((window) => ({
+    window,
+    tallies: stillCounted(tallies[countedAs(window)]?.tallies ?? [], window, now),
+  }))
+  const refused = running.flatMap(({ window, tallies }) => {
+    const inTheWay = lastInTheWay(tallies, window)
     return inTheWay === null ? [] : [{ window, inTheWay }]
   })
   if (refused.length > 0) return { spent: refusal(refused), tallies }
-  for (const window of windows) {
-    const name = countedAs(window)
-    running[name] = add(running[name]!, window, now)
-  }
-  return { spent: { granted: true }, tallies: { ...tallies, ...running } }
+  const counted = running.map(({ window, tallies }) => {
+    const { most } = window
+    return [countedAs(window), { most, tallies: add(tallies, window, now) }] as const
+  })
+  return { spent: { granted: true }, tallies: { ...tallies, ...Object.fromEntries(counted) } }
 }
+
+/** What still counts of all that was counted for a key; nothing where it may be forgotten. */
+export function countedNow(tallies: Tallies, { key, now }: { key: string; now: number }): readonly Counted[] {
+  return Object.entries(tallies).flatMap(([name, counter]) => {
+    const window = readCountedAs(name)
+    const amount = amountOf(stillCounted(counter.tallies, window, now))
+    return amount === 0 ? [] : [{ key, ...window, amount, most: counter.most }]
+  })
+}
+
+/** The fullest first, by how much of the limit is used; where all is equal in a fixed order. */
+export function fullestFirst(counted: readonly Counted[]): readonly Counted[] {
+  return counted.toSorted((a, b) => fullness(b) - fullness(a) || (nameOf(a) < nameOf(b) ? -1 : 1))
+}
+
+/** 1 where nothing more has room, and more than that where an amount was larger than the limit itself. */
+export function fullness({ amount, most }: Counted): number {
+  return most === 0 ? 0 : amount / most
+}
+
+const nameOf = (counted: Counted): string => `${countedAs(counted)}:${counted.key}`
 
 /** Of the windows without room, each with the last slot that must end first, the one that takes longest. */
 export function refusal(
@@ -55,11 +81,18 @@ export function refusal(
   return { granted: false, ...longest }
 }
 
-export function countedAs({ limit, windowMs }: RateWindow): string {
+type Window = Pick<RateWindow, 'limit' | 'windowMs'>
+
+export function countedAs({ limit, windowMs }: Window): string {
   return `${limit}:${windowMs}`
 }
 
-export function slotAt(window: RateWindow, now: number): number {
+export function readCountedAs(name: string): Window {
+  const colon = name.lastIndexOf(':')
+  return { limit: name.slice(0, colon), windowMs: Number(name.slice(colon + 1)) }
+}
+
+export function slotAt(window: Window, now: number): number {
   return Math.floor(now / slotMs(window))
 }
 
@@ -67,12 +100,12 @@ export function slotAt(window: RateWindow, now: number): number {
  * How many slots ahead of now still count: they are from a node whose clock is ahead, or from before this one's was
  * set back. What lies further ahead is from a clock that was far wrong.
  */
-export function slotsAhead(window: RateWindow): number {
+export function slotsAhead(window: Window): number {
   return Math.max(slotsPerWindow, Math.ceil(clockDifferenceMs / slotMs(window)))
 }
 
 /** How long a count matters at most. */
-export function lifeMs(window: RateWindow): number {
+export function lifeMs(window: Window): number {
   return (slotsPerWindow + 1 + slotsAhead(window)) * slotMs(window)
 }
 
@@ -81,15 +114,17 @@ export function roomBeside({ most, amount }: RateWindow): number {
   return Math.max(0, most - amount)
 }
 
-const slotMs = (window: RateWindow): number => window.windowMs / slotsPerWindow
+const slotMs = (window: Window): number => window.windowMs / slotsPerWindow
 
-function stillCounted(tallies: readonly Tally[], window: RateWindow, now: number): readonly Tally[] {
+const amountOf = (tallies: readonly Tally[]): number => tallies.reduce((sum, [, amount]) => sum + amount, 0)
+
+function stillCounted(tallies: readonly Tally[], window: Window, now: number): readonly Tally[] {
   const current = slotAt(window, now)
   return tallies.filter(([slot]) => slot >= current - slotsPerWindow && slot <= current + slotsAhead(window))
 }
 
 function lastInTheWay(tallies: readonly Tally[], window: RateWindow): number | null {
-  let sum = tallies.reduce((total, [, amount]) => total + amount, 0)
+  let sum = amountOf(tallies)
   let inTheWay: number | null = null
   for (const [slot, amount] of tallies) {
     if (sum <= roomBeside(window)) return inTheWay
@@ -110,7 +145,11 @@ function add(tallies: readonly Tally[], window: RateWindow, now: number): readon
 // The record of the embedded store.
 
 const whole = z.int().nonnegative()
-const record = z.record(z.string(), z.array(z.tuple([whole, whole])))
+const tallies = z.array(z.tuple([whole, whole]))
+const counter = z.object({ most: whole, tallies })
+/** Records of before the limit was kept beside what was counted. */
+const bareTallies = tallies.transform((bare): Counter => ({ most: 0, tallies: bare }))
+const record = z.record(z.string().regex(/:\d+$/), z.union([counter, bareTallies]))
 
 export function encodeTallies(tallies: Tallies): string {
   return JSON.stringify(tallies)

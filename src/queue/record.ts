@@ -21,27 +21,46 @@ export function decodeItem(text: string): QueueItem | null {
   } catch {
     return null
   }
-  return itemFault(value) === null ? (value as QueueItem) : null
+  // Records are older than this field.
+  if (isObject(value) && value.requireTls === undefined) value.requireTls = false
+  return itemFault(value) === null ? (value as unknown as QueueItem) : null
 }
 
 export const bodySize = (body: Body): number =>
   body.kind === 'inline' ? body.bytes.length : body.stage.sizeBytes
 
-/** Throws where the message and its items do not belong together, or a lease is asked on what cannot be leased. */
-export function checkMessage(message: NewMessage, lease?: PutOptions['lease']): void {
+/**
+ * The messages of one put, checked: throws where they do not belong together, one of them is not whole, or a lease
+ * is asked on what cannot be leased.
+ */
+export function messagesOf(message: NewMessage, options: PutOptions): readonly NewMessage[] {
+  const messages = options.siblings === undefined ? [message] : [message, ...options.siblings]
+  const partition = messageIdPartitionDigit(message.id)
+  for (const each of messages) {
+    checkMessage(each)
+    if (messageIdPartitionDigit(each.id) !== partition) refuse(each, `it is not a sibling of ${message.id}`)
+  }
+  if (new Set(messages.map(({ id }) => id)).size !== messages.length)
+    refuse(message, 'two siblings have the same id')
+  for (const id of options.lease?.itemIds ?? [])
+    if (!messages.some(({ items }) => items.some((item) => item.id === id && item.suspended === null)))
+      refuse(message, `${id} cannot be leased`)
+  return messages
+}
+
+/** Throws where the message and its items do not belong together. */
+function checkMessage(message: NewMessage): void {
   const ids = new Set(message.items.map((item) => item.id))
-  const refuse = (why: string): never => {
-    throw new TypeError(`Cannot queue message ${JSON.stringify(message.id)}: ${why}`)
-  }
-  if (ids.size === 0) refuse('it has no items')
-  if (ids.size !== message.items.length) refuse('two of its items have the same id')
-  if (message.items.some((item) => item.messageId !== message.id)) refuse('an item is of another message')
+  if (ids.size === 0) refuse(message, 'it has no items')
+  if (ids.size !== message.items.length) refuse(message, 'two of its items have the same id')
+  if (message.items.some((item) => item.messageId !== message.id))
+    refuse(message, 'an item is of another message')
   if (message.body.kind === 'staged' && message.body.stage.messageId !== message.id)
-    refuse('its body was staged for another message')
-  for (const id of lease?.itemIds ?? []) {
-    const item = message.items.find((candidate) => candidate.id === id)
-    if (item === undefined || item.suspended !== null) refuse(`${id} cannot be leased`)
-  }
+    refuse(message, 'its body was staged for another message')
+}
+
+function refuse(message: NewMessage, why: string): never {
+  throw new TypeError(`Cannot queue message ${JSON.stringify(message.id)}: ${why}`)
 }
 
 /** Throws where the outcome is not one of this item: items of another message, or a DSN in another partition. */
@@ -147,5 +166,6 @@ const itemFields: Fields = [
   ['attempts', isCount],
   ['nextAttemptAt', isCount],
   ['suspended', orNull(isString)],
+  ['requireTls', isBoolean],
   ['lastError', orNull(isString)],
 ]

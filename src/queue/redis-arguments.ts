@@ -14,12 +14,10 @@ export interface PutLease {
 
 export function messageArguments(message: NewMessage, lease?: PutLease): readonly Argument[] {
   const { body } = message
-  const chunks = body.kind === 'staged' ? stageOf(message).chunks : 0
   return [
     message.id,
     bodySize(body),
-    chunks,
-    body.kind === 'inline' ? body.bytes : '',
+    ...(body.kind === 'inline' ? [0, body.bytes] : stageArguments(stageOf(message))),
     message.items.length,
     ...message.items.flatMap((item) =>
       itemArguments(item, lease?.itemIds.includes(item.id) ? lease.until : 0),
@@ -39,8 +37,8 @@ export function outcomeArguments({ items, dsn }: Outcome): readonly Argument[] {
 export function rateArguments(window: RateWindow, now: number): readonly Argument[] {
   const current = slotAt(window, now)
   const [first, last] = [current - slotsPerWindow, current + slotsAhead(window)]
-  const { amount } = window
-  return [countedAs(window), first, last, current, roomBeside(window), amount, lifeMs(window)]
+  const { amount, most } = window
+  return [countedAs(window), first, last, current, roomBeside(window), amount, lifeMs(window), most]
 }
 
 function itemArguments(item: QueueItem, leasedUntil: number): readonly Argument[] {
@@ -48,6 +46,12 @@ function itemArguments(item: QueueItem, leasedUntil: number): readonly Argument[
   return [item.id, item.connector, item.nextAttemptAt, deadlineOf(item), held, encodeItem(item), leasedUntil]
 }
 
+/** A stage of no bytes is an inline body of none. */
+function stageArguments({ chunks, name }: RedisStage): readonly Argument[] {
+  return [chunks, chunks === 0 ? '' : name]
+}
+
+/** The stage of a message whose body is staged. */
 function stageOf(message: NewMessage): RedisStage {
   if (message.body.kind === 'staged' && message.body.stage instanceof RedisStage) return message.body.stage
   throw new TypeError(

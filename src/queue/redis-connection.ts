@@ -38,9 +38,13 @@ export interface Patience {
   readonly onTrouble?: (unknown: boolean) => void
 }
 
+/** What has a key `store`, and a hash tag, of its own: a partition of the queue, or the runtime state. */
+export type Part = number | 'state'
+
 type Step = (...args: Argument[]) => Promise<unknown>
 
-export class RedisConnection {
+/** Takes the queue's scripts, unless it is given others. */
+export class RedisConnection<Script extends string = RedisScript> {
   readonly partitions: number
   /** The address without its secrets, for messages. */
   readonly label: string
@@ -53,13 +57,22 @@ export class RedisConnection {
   #closed = false
 
   /** Begins to connect and never stops trying; `onReady` is called each time it succeeds. */
-  constructor(settings: RedisSettings, options: { nodeName: string; log: Log; onReady: () => void }) {
+  constructor(
+    settings: RedisSettings,
+    options: {
+      nodeName: string
+      log: Log
+      onReady: () => void
+      scripts?: Readonly<Record<Script, string>>
+    },
+  ) {
     const url = parseUrl(settings)
     this.partitions = settings.mode === 'cluster' ? mostPartitions : 1
     this.label = settings.mode === 'single' ? `${url.host}:${url.port}` : settings.nodes.join(', ')
     this.#prefix = settings.prefix
     this.#authenticated = url.password !== null
-    this.#client = createClient(settings, { url, nodeName: options.nodeName })
+    const { nodeName, scripts = redisScripts } = options
+    this.#client = createClient(settings, { url, nodeName, scripts })
     this.#client.on('ready', () => {
       this.#downSince = null
       this.#lastError = null
@@ -114,27 +127,22 @@ export class RedisConnection {
    * Takes a step, and repeats it until Redis has confirmed it. Rejects with `QueueFull` where Redis has no memory
    * left, with `QueueUnavailable` where it was not confirmed in time. Answers come as text.
    */
-  run(
-    script: RedisScript,
-    partition: number,
-    args: readonly Argument[],
-    patience: Patience,
-  ): Promise<readonly string[]> {
+  run(script: Script, part: Part, args: readonly Argument[], patience: Patience): Promise<readonly string[]> {
     return this.#persist(
-      () => this.#call(script, [this.#store(partition), ...args]) as Promise<string[]>,
+      () => this.#call(script, [this.#store(part), ...args]) as Promise<string[]>,
       patience,
     )
   }
 
   /** As `run`; `args` is asked for each attempt, and answers come as bytes. */
   runForBytes(
-    script: RedisScript,
-    partition: number,
+    script: Script,
+    part: Part,
     args: (again: boolean) => readonly Argument[],
     patience: Patience,
   ): Promise<unknown> {
     return this.#persist(
-      (again) => this.#call(`${script}Buffer`, [this.#store(partition), ...args(again)]),
+      (again) => this.#call(`${script}Buffer`, [this.#store(part), ...args(again)]),
       patience,
     )
   }
@@ -167,7 +175,7 @@ export class RedisConnection {
         const fate = fateOf(error)
         const message = error instanceof Error ? error.message : String(error)
         // The library hangs the arguments on its errors, and with them whole messages: only the text goes on.
-        if (fate === 'failed') throw new Error(`Redis refused a step of the queue: ${message}`)
+        if (fate === 'failed') throw new Error(`Redis refused a step: ${message}`)
         if (fate === 'full') throw new QueueFull(`Redis is full: ${message}`)
         doubtful ||= fate === 'unknown'
         patience.onTrouble?.(fate === 'unknown')
@@ -191,8 +199,8 @@ export class RedisConnection {
     return this.whenReady(options.until - performance.now())
   }
 
-  #store(partition: number): string {
-    return `{${this.#prefix}:${partition}}:store`
+  #store(part: Part): string {
+    return `{${this.#prefix}:${part}}:store`
   }
 
   #call(name: string, args: readonly Argument[]): Promise<unknown> {
@@ -276,7 +284,7 @@ const retryMs = (attempts: number): number => Math.min(attempts * 50, 1000)
 
 function createClient(
   settings: RedisSettings,
-  options: { url: RedisUrl; nodeName: string },
+  options: { url: RedisUrl; nodeName: string; scripts: Readonly<Record<string, string>> },
 ): Redis | Cluster {
   const { url } = options
   const common = {
@@ -293,7 +301,7 @@ function createClient(
     reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? (1 as const) : false),
   }
   const scripts = Object.fromEntries(
-    Object.entries(redisScripts).map(([name, lua]) => [name, { lua, numberOfKeys: 1 }]),
+    Object.entries(options.scripts).map(([name, lua]) => [name, { lua, numberOfKeys: 1 }]),
   )
   const nodes = settings.nodes.map(parseNode)
   if (settings.mode === 'cluster') {

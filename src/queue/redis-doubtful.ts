@@ -10,7 +10,7 @@ import type { RedisStore } from './redis-store.ts'
 export class DoubtfulPuts {
   readonly #store: RedisStore
   readonly #log: Log
-  /** Message id → item ids. */
+  /** Message id → ids of its items, and of those that were put with it. */
   readonly #messages = new Map<string, readonly string[]>()
   #cancelling: Promise<void> | null = null
 
@@ -23,13 +23,13 @@ export class DoubtfulPuts {
     return [...this.#messages.keys()]
   }
 
-  add(message: NewMessage): void {
-    this.#messages.set(
-      message.id,
-      message.items.map(({ id }) => id),
-    )
+  /** The messages of one put. */
+  add(messages: readonly NewMessage[]): void {
+    const messageId = messages[0]!.id
+    const itemIds = messages.flatMap(({ items }) => items.map(({ id }) => id))
+    this.#messages.set(messageId, itemIds)
     this.#log.warn(
-      { messageId: message.id, doubtful: this.#messages.size },
+      { messageId, doubtful: this.#messages.size },
       'A message was refused that Redis may have stored: it is taken back when Redis returns',
     )
   }
@@ -46,8 +46,8 @@ export class DoubtfulPuts {
     for (const [messageId, itemIds] of this.#messages) {
       const partition = this.#store.connection.partitionOf(messageId)
       try {
-        const args = [this.#store.newCall(), messageId, ...itemIds]
-        const [, removed] = await this.#store.step('cancelMessage', partition, args)
+        const args = [this.#store.newCall(), ...itemIds]
+        const [, removed] = await this.#store.step('cancelItems', partition, args)
         this.#messages.delete(messageId)
         this.#log.info(
           { messageId, removed: removed !== '0' },

@@ -18,10 +18,12 @@
  *   item:<item id>         hash: j record, c connector, d next attempt, x deadline, h held (1 where suspended),
  *                          f fence of the last lease, l its end, o the call that took it, s the call that settled it
  *   message:<message id>   hash: size, refs (items that need the body), by (the call that put it),
- *                          body or, where it was staged, chunks
- *   body:<message id>      hash: chunk number → bytes; expires until its message is put
+ *                          body or, where it was staged, chunks and name (without one: the message's id)
+ *   body:<name>            hash: chunk number → bytes; expires until its message is put
  *   gone:<item id>         the call that removed the item, for a while: what arrives late finds it
- *   rate:<limit>:<length>:<connector>  hash: slot of time → what was granted in it (rate.ts); in the first partition
+ *   rate:<limit>:<length>:<key>  hash: slot of time → what was granted in it (rate.ts), and most, the limit; expires
+ *   rates                  zset: <limit>:<length>:<key> by how full it was when it was last counted; also for a
+ *                          while those whose hash has expired. Both in the first partition
  *
  * Adding (`put`, `append`) is refused by Redis when its memory is full; everything else must go on then, or the
  * queue could not drain: hence `allow-oom`, which needs Redis 7. Numbers are returned as strings.
@@ -88,11 +90,12 @@ local function add(at, call)
   return fence
 end
 
--- And for one message: id, size, number of staged chunks (0: inline), body, number of items, the items.
+-- And for one message: id, size, number of staged chunks (0: inline), body or name of the stage, number of items,
+-- the items.
 local messageWidth = 5
 
 local function unstaged(at)
-  return ARGV[at + 2] ~= '0' and redis.call('HLEN', base .. 'body:' .. ARGV[at]) ~= tonumber(ARGV[at + 2])
+  return ARGV[at + 2] ~= '0' and redis.call('HLEN', base .. 'body:' .. ARGV[at + 3]) ~= tonumber(ARGV[at + 2])
 end
 
 local function addMessage(at, call)
@@ -100,8 +103,9 @@ local function addMessage(at, call)
   if chunks == '0' then
     redis.call('HSET', base .. 'message:' .. id, 'by', call, 'size', size, 'refs', n, 'body', body)
   else
-    redis.call('HSET', base .. 'message:' .. id, 'by', call, 'size', size, 'refs', n, 'chunks', chunks)
-    redis.call('PERSIST', base .. 'body:' .. id)
+    redis.call('HSET', base .. 'message:' .. id, 'by', call, 'size', size, 'refs', n, 'chunks', chunks,
+      'name', body)
+    redis.call('PERSIST', base .. 'body:' .. body)
   end
   redis.call('HINCRBY', KEYS[1], 'bytes', size)
   local fences = {}
@@ -125,11 +129,11 @@ end
 local function refer(messageId, by)
   if by == 0 then return end
   local key = base .. 'message:' .. messageId
-  local refs, size = unpack(redis.call('HMGET', key, 'refs', 'size'))
+  local refs, size, name = unpack(redis.call('HMGET', key, 'refs', 'size', 'name'))
   if (refs or 0) + by > 0 then
     redis.call('HINCRBY', key, 'refs', by)
   else
-    redis.call('UNLINK', key, base .. 'body:' .. messageId)
+    redis.call('UNLINK', key, base .. 'body:' .. (name or messageId))
     redis.call('HINCRBY', KEYS[1], 'bytes', 0 - (size or 0))
   end
 end
@@ -255,25 +259,36 @@ return redis.call('HMGET', KEYS[1], 'epoch', 'partitions', 'format')
 `),
 
   /**
-   * epoch, most items, most bytes, call, message → done (also where it was done before) | epoch | full | exists |
+   * epoch, most items, most bytes, call, messages → done (also where it was done before) | epoch | full | exists |
    * unstaged; with done the partition's items and bytes, and the fence of each item, 0 where it is not leased
    */
-  putMessage: adding(`
+  putMessages: adding(`
 local epoch, bytes = unpack(redis.call('HMGET', KEYS[1], 'epoch', 'bytes'))
 if epoch ~= ARGV[1] then return { 'epoch' } end
-local at, call = 5, ARGV[4]
-local n = tonumber(ARGV[at + 4])
-local items, bytes = redis.call('ZCARD', base .. 'items') + n, (bytes or 0) + ARGV[at + 1]
-
-local ids, traces = {}, {}
-for i = 1, n do
-  ids[i] = ARGV[at + messageWidth + (i - 1) * itemWidth]
-  traces[2 * i - 1], traces[2 * i] = base .. 'item:' .. ids[i], base .. 'gone:' .. ids[i]
+local call, items, bytes = ARGV[4], redis.call('ZCARD', base .. 'items'), tonumber(bytes or 0)
+local messages, ids, traces, size = {}, {}, 0, 0
+local at = 5
+while at <= #ARGV do
+  local keys = { base .. 'message:' .. ARGV[at] }
+  table.insert(messages, at)
+  size = size + ARGV[at + 1]
+  local n = tonumber(ARGV[at + 4])
+  at = at + messageWidth
+  for _ = 1, n do
+    table.insert(ids, ARGV[at])
+    table.insert(keys, base .. 'item:' .. ARGV[at])
+    table.insert(keys, base .. 'gone:' .. ARGV[at])
+    at = at + itemWidth
+  end
+  traces = traces + redis.call('EXISTS', unpack(keys))
 end
-if redis.call('EXISTS', base .. 'message:' .. ARGV[at], unpack(traces)) > 0 then
-  local by = redis.call('HGET', base .. 'message:' .. ARGV[at], 'by')
-  if by and by ~= call then return { 'exists' } end
-  local answer = { 'done', tostring(items - n), tostring(bytes - ARGV[at + 1]) }
+
+if traces > 0 then
+  for _, from in ipairs(messages) do
+    local by = redis.call('HGET', base .. 'message:' .. ARGV[from], 'by')
+    if by and by ~= call then return { 'exists' } end
+  end
+  local answer = { 'done', tostring(items), tostring(bytes) }
   for _, id in ipairs(ids) do
     local owner, fence, ends = unpack(redis.call('HMGET', base .. 'item:' .. id, 'o', 'f', 'l'))
     table.insert(answer, owner == call and ends ~= '0' and fence or '0')
@@ -281,41 +296,57 @@ if redis.call('EXISTS', base .. 'message:' .. ARGV[at], unpack(traces)) > 0 then
   return answer
 end
 
+items, bytes = items + #ids, bytes + size
 if items > tonumber(ARGV[2]) or bytes > tonumber(ARGV[3]) then return { 'full' } end
-if unstaged(at) then return { 'unstaged' } end
-return { 'done', tostring(items), tostring(bytes), unpack(addMessage(at, call)) }
+for _, from in ipairs(messages) do
+  if unstaged(from) then return { 'unstaged' } end
+end
+local answer = { 'done', tostring(items), tostring(bytes) }
+for _, from in ipairs(messages) do
+  for _, fence in ipairs(addMessage(from, call)) do table.insert(answer, fence) end
+end
+return answer
 `),
 
-  /** call, message id, item ids → done, and how many items there were. A put still under way finds them removed. */
-  cancelMessage: draining(`
+  /** call, item ids → done, and how many items there were. A put still under way finds them removed. */
+  cancelItems: draining(`
 local dropped = 0
-for i = 3, #ARGV do
+for i = 2, #ARGV do
   local connector = redis.call('HGET', base .. 'item:' .. ARGV[i], 'c')
   if connector then
     drop(ARGV[i], connector, ARGV[1])
+    refer(string.sub(ARGV[i], 1, 20), -1)
     dropped = dropped + 1
   else
     remember(ARGV[i], ARGV[1])
   end
 end
-if dropped > 0 then refer(ARGV[2], -dropped) end
 return { 'done', tostring(dropped) }
 `),
 
-  /** epoch, most bytes, message id, chunk number, bytes before it, chunk → done | epoch | full | exists */
+  /**
+   * epoch, most bytes, name of the stage, chunk number, bytes before it, chunk → done | epoch | full | exists: a
+   * message has taken the stage
+   */
   appendChunk: adding(`
 local epoch, bytes = unpack(redis.call('HMGET', KEYS[1], 'epoch', 'bytes'))
 if epoch ~= ARGV[1] then return { 'epoch' } end
-if redis.call('EXISTS', base .. 'message:' .. ARGV[3]) == 1 then return { 'exists' } end
+if redis.call('HGET', base .. 'message:' .. string.sub(ARGV[3], 1, 20), 'name') == ARGV[3] then return { 'exists' } end
 if (bytes or 0) + ARGV[5] + string.len(ARGV[6]) > tonumber(ARGV[2]) then return { 'full' } end
 redis.call('HSET', base .. 'body:' .. ARGV[3], ARGV[4], ARGV[6])
 redis.call('EXPIRE', base .. 'body:' .. ARGV[3], ${stagedSeconds})
 return { 'done' }
 `),
 
-  /** message id → done */
+  /** name of the stage, chunk number → the chunk */
+  readChunk: reading(`
+return { redis.call('HGET', base .. 'body:' .. ARGV[1], ARGV[2]) }
+`),
+
+  /** name of the stage → done; nothing happens where a message has taken it */
   discardStage: draining(`
-if redis.call('EXISTS', base .. 'message:' .. ARGV[1]) == 0 then redis.call('UNLINK', base .. 'body:' .. ARGV[1]) end
+local name = redis.call('HGET', base .. 'message:' .. string.sub(ARGV[1], 1, 20), 'name')
+if name ~= ARGV[1] then redis.call('UNLINK', base .. 'body:' .. ARGV[1]) end
 return { 'done' }
 `),
 
@@ -458,8 +489,9 @@ return { 'done' }
 `),
 
   /**
-   * connector, then in turn: name of the count, first and last slot that count, slot of now, room beside the
-   * amount, amount, life → nothing where it is granted; else for each limit the last slot that is in the way, or ''
+   * key, then in turn: name of the count, first and last slot that count, slot of now, room beside the amount,
+   * amount, life, most → nothing where it is granted; else for each limit the last slot that is in the way, or ''.
+   * For each count that is new, two others are looked at, at random, and forgotten where they have expired.
    */
   spendRates: draining(`
 local function counted(key, first, last)
@@ -467,9 +499,9 @@ local function counted(key, first, last)
   local counts = redis.call('HGETALL', key)
   for i = 1, #counts, 2 do
     local slot, amount = tonumber(counts[i]), tonumber(counts[i + 1])
-    if slot < first or slot > last then
+    if slot and (slot < first or slot > last) then
       redis.call('HDEL', key, counts[i])
-    else
+    elseif slot then
       table.insert(slots, { number = slot, name = counts[i], amount = amount })
       sum = sum + amount
     end
@@ -480,27 +512,59 @@ end
 
 local function lastInTheWay(key, first, last, room)
   local slots, sum = counted(key, first, last)
-  local name = ''
+  local name, before = '', sum
   for _, slot in ipairs(slots) do
     if sum <= room then break end
     sum, name = sum - slot.amount, slot.name
   end
-  return name
+  return name, before
 end
 
-local width, answer, refused = 7, {}, false
+local width, answer, before, refused = 8, {}, {}, false
 local function keyAt(at) return base .. 'rate:' .. ARGV[at] .. ':' .. ARGV[1] end
 for at = 2, #ARGV, width do
-  local last = lastInTheWay(keyAt(at), tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 4]))
+  local last, sum =
+    lastInTheWay(keyAt(at), tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 4]))
   refused = refused or last ~= ''
+  before[at] = sum
   table.insert(answer, last)
 end
 if refused then return answer end
+
+local listed = base .. 'rates'
+local function list(at)
+  local amount, life, most = unpack(ARGV, at + 5, at + 7)
+  if redis.call('ZADD', listed, (before[at] + amount) / most, ARGV[at] .. ':' .. ARGV[1]) == 1 then
+    for _, other in ipairs(redis.call('ZRANDMEMBER', listed, 2)) do
+      if redis.call('EXISTS', base .. 'rate:' .. other) == 0 then redis.call('ZREM', listed, other) end
+    end
+  end
+  if redis.call('PTTL', listed) < tonumber(life) then redis.call('PEXPIRE', listed, life) end
+end
 for at = 2, #ARGV, width do
   redis.call('HINCRBY', keyAt(at), ARGV[at + 3], ARGV[at + 5])
+  redis.call('HSET', keyAt(at), 'most', ARGV[at + 7])
   redis.call('PEXPIRE', keyAt(at), ARGV[at + 6])
+  list(at)
 end
 return {}
+`),
+
+  /**
+   * prefix of keys, first and last of the counts to look at, the fullest first → how many there were, how full the
+   * last of them was, then for each whose key has the prefix its name and what its hash holds
+   */
+  readRates: reading(`
+local prefix, first, last = unpack(ARGV)
+local listed = redis.call('ZREVRANGE', base .. 'rates', first, last, 'WITHSCORES')
+local answer = { tostring(#listed / 2), listed[#listed] or '0' }
+for i = 1, #listed, 2 do
+  local key = string.match(listed[i], '^[^:]+:%d+:(.*)$')
+  if key and string.sub(key, 1, #prefix) == prefix then
+    table.insert(answer, { listed[i], unpack(redis.call('HGETALL', base .. 'rate:' .. listed[i])) })
+  end
+end
+return answer
 `),
 
   /** item id, the record that could not be read → done */
@@ -529,10 +593,10 @@ return answer
 
   /** message id, part → number of parts and the bytes of this one (part 0 of 1 where the body is inline) */
   readBody: reading(`
-local body, chunks = unpack(redis.call('HMGET', base .. 'message:' .. ARGV[1], 'body', 'chunks'))
+local body, chunks, name = unpack(redis.call('HMGET', base .. 'message:' .. ARGV[1], 'body', 'chunks', 'name'))
 if body then return { '1', body } end
 if not chunks then return {} end
-return { chunks, redis.call('HGET', base .. 'body:' .. ARGV[1], ARGV[2]) }
+return { chunks, redis.call('HGET', base .. 'body:' .. (name or ARGV[1]), ARGV[2]) }
 `),
 
   /** → numbers of items and bytes */

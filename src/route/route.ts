@@ -27,9 +27,9 @@ export interface Question {
   readonly sizeBytes: number | null
 }
 
-/** Why this connector: the rule that chose it, and the entry of the configuration. */
+/** Why this connector: what chose it, and the entry of the configuration. `policy` is a rule's `routeThrough`. */
 export interface Why {
-  readonly rule: 'senderAddress' | 'senderDomain' | 'addressSpace' | 'default'
+  readonly rule: 'senderAddress' | 'senderDomain' | 'addressSpace' | 'default' | 'policy'
   readonly entry: string
 }
 
@@ -65,8 +65,8 @@ export function mayRoute(routes: Routes, recipient: string): Reply | null {
 }
 
 function decide(routes: Routes, question: Question, steps: Step[] | null): Decision {
-  const patterns = patternsFor(domainOf(question.recipient))
-  const asked = { ...question, patterns }
+  const { sender, recipient, sizeBytes } = question
+  const asked = { sender, recipient, sizeBytes, patterns: patternsFor(domainOf(recipient)) }
   return (
     byBinding(routes, asked, steps) ??
     byAddressSpace(routes, asked, steps) ??

@@ -1,31 +1,56 @@
 /**
- * Who may submit: clients in an allowed network, and users after AUTH, who may use their own senders only.
- * Everyone else is refused; there is no other way in, so the relay is never open.
+ * Who may submit, and as which senders: clients in an allowed network, and users after AUTH. Everyone else is
+ * refused; there is no other way in, so the relay is never open.
  */
 import { BlockList, isIPv6 } from 'node:net'
-import { canonicalDomain, parseAddress } from '../address.ts'
+import ipaddr from 'ipaddr.js'
+import { readNetwork } from '../config/addresses.ts'
 import type { Config } from '../config/schema.ts'
+import { maySendAs } from '../policy/sender-rights.ts'
 import { permanent, type Reply } from '../reply.ts'
+import type { SenderRights } from './transaction.ts'
 
 export type User = Config['access']['users'][number]
 
+type Network = Config['access']['networks'][number]
+
+/** Networks of one prefix and with one answer. */
+interface Group {
+  readonly family: 'ipv4' | 'ipv6'
+  readonly prefix: number
+  readonly senders: SenderRights
+  readonly members: BlockList
+}
+
 export class AllowedNetworks {
-  readonly #list = new BlockList()
+  /** The most specific first. */
+  readonly #groups: readonly Group[]
 
-  constructor(networks: readonly string[]) {
-    for (const network of networks) this.#add(withoutIPv4Mapping(network))
+  constructor(networks: readonly Network[]) {
+    const unrestricted = new Map<string, Group>()
+    const groups: Group[] = []
+    for (const entry of networks) {
+      const { address, prefix, family } = readNetwork(typeof entry === 'string' ? entry : entry.network)
+      const senders = typeof entry === 'string' ? 'all' : rightsOver(entry.senders)
+      // There may be many of these, so that those of a prefix are asked as one.
+      const key = `${family}/${prefix}`
+      let group = senders === 'all' ? unrestricted.get(key) : undefined
+      if (group === undefined) {
+        group = { family, prefix, senders, members: new BlockList() }
+        groups.push(group)
+        if (senders === 'all') unrestricted.set(key, group)
+      }
+      group.members.addSubnet(address, prefix, family)
+    }
+    this.#groups = groups.sort((a, b) => b.prefix - a.prefix)
   }
 
-  has(address: string): boolean {
+  /** As whom clients of this address may send without AUTH; null: they may not. */
+  sendersOf(address: string): SenderRights | null {
     const bare = clientAddress(address)
-    return this.#list.check(bare, isIPv6(bare) ? 'ipv6' : 'ipv4')
-  }
-
-  #add(network: string): void {
-    const [address, prefix] = network.split('/') as [string, string?]
-    const family = isIPv6(address) ? 'ipv6' : 'ipv4'
-    if (prefix === undefined) this.#list.addAddress(address, family)
-    else this.#list.addSubnet(address, Number(prefix), family)
+    const family = isIPv6(bare) ? 'ipv6' : 'ipv4'
+    const group = this.#groups.find((each) => each.family === family && each.members.check(bare, family))
+    return group?.senders ?? null
   }
 }
 
@@ -35,45 +60,35 @@ export class AllowedNetworks {
  * (`fe80::1%eth0`) is named without its interface.
  */
 export function clientAddress(reported: string): string {
-  return withoutIPv4Mapping(reported.replace(/%.*$/, ''))
+  return ipaddr.process(reported.replace(/%.*$/, '')).toString()
 }
 
-/** At MAIL: may this session submit at all? */
-export function submissionRefusal(client: {
-  address: string
-  trusted: boolean
-  user: User | null
-  authOffered: boolean
-}): Reply | null {
-  if (client.trusted || client.user !== null) return null
-  const remedy = client.authOffered ? ', please authenticate first' : ''
-  return permanent('7.1', `Relaying denied for ${client.address}${remedy}`)
+export interface SubmittingClient {
+  readonly address: string
+  /** Of its network; null: it is in none that may submit without AUTH. */
+  readonly networkSenders: SenderRights | null
+  readonly user: User | null
+  readonly authOffered: boolean
 }
 
 /**
- * At MAIL: may this user send as this address? The null reverse-path is nobody's address and always allowed:
- * an Exchange server that authenticates hands over its non-delivery reports with it.
+ * At MAIL: as whom this client may send, or why not as this one. Who has logged in has the rights of the user alone,
+ * wherever it comes from. The null reverse-path is nobody's address and always allowed: an Exchange server hands
+ * over its non-delivery reports with it.
  */
-export function senderRefusal(user: User, from: string): Reply | null {
-  if (from === '' || user.senders.some((sender) => matchesSender(sender, from))) return null
-  return permanent('7.1', `You may not send as <${from}>`, 553)
-}
-
-/** `*`, `*@example.com` or `user@example.com`; letter case does not count, as with Exchange. */
-function matchesSender(pattern: string, from: string): boolean {
-  if (pattern === '*') return true
-  if (pattern.startsWith('*@')) {
-    const domain = canonicalDomain(pattern.slice(2))
-    return domain !== null && from.endsWith(`@${domain}`)
+export function admit(
+  client: SubmittingClient,
+  from: string,
+): { readonly senders: SenderRights } | { readonly refusal: Reply } {
+  const senders = client.user === null ? client.networkSenders : rightsOver(client.user.senders)
+  if (senders === null) {
+    const remedy = client.authOffered ? ', please authenticate first' : ''
+    return { refusal: permanent('7.1', `Relaying denied for ${client.address}${remedy}`) }
   }
-  const parsed = parseAddress(pattern)
-  return !('error' in parsed) && parsed.address.toLowerCase() === from.toLowerCase()
+  if (from === '' || maySendAs(senders, from)) return { senders }
+  return { refusal: permanent('7.1', `You may not send as <${from}>`, 553) }
 }
 
-function withoutIPv4Mapping(network: string): string {
-  const match = /^::ffff:(\d{1,3}(?:\.\d{1,3}){3})(?:\/(\d+))?$/i.exec(network)
-  if (!match) return network
-  const prefix = match[2] === undefined ? null : Number(match[2]) - 96
-  if (prefix !== null && prefix < 0) return network
-  return prefix === null ? match[1]! : `${match[1]}/${prefix}`
+function rightsOver(senders: readonly string[]): SenderRights {
+  return senders.includes('*') ? 'all' : senders
 }

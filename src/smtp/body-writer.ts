@@ -63,6 +63,15 @@ export class BodyWriter {
     return this.#toStage(chunk)
   }
 
+  /** What was written, from `skipBytes` on, as often as it is asked for; before `finish` or after it. */
+  async *read(skipBytes: number): AsyncIterable<Buffer> {
+    let skip = skipBytes
+    for await (const chunk of this.#stage === null ? this.#chunks : this.#stage.read()) {
+      if (chunk.length > skip) yield skip === 0 ? chunk : chunk.subarray(skip)
+      skip = Math.max(0, skip - chunk.length)
+    }
+  }
+
   /** The whole body; memory it holds stays counted until `release`. */
   finish(): Body {
     if (this.#stage !== null) return { kind: 'staged', stage: this.#stage }

@@ -8,7 +8,6 @@ import { X509Certificate } from 'node:crypto'
 import { mkdir, open, readFile, rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createSecureContext } from 'node:tls'
-import { generate } from 'selfsigned'
 
 /** PEM. */
 export interface KeyPair {
@@ -136,6 +135,8 @@ function isStillGood(pem: string, wanted: { names: readonly string[]; now: numbe
 
 /** RSA, because the printers and devices that submit mail may know nothing else. */
 async function makeSelfSigned(names: readonly string[], now: number): Promise<KeyPair> {
+  // Loaded where it is needed, as a rule once in a relay's life: its libraries take 8 MB.
+  const { generate } = await import('selfsigned')
   const notAfterDate = new Date(now)
   notAfterDate.setUTCFullYear(notAfterDate.getUTCFullYear() + validForYears)
   const made = await generate([{ name: 'commonName', value: names[0]!.slice(0, 64) }], {

@@ -19,6 +19,8 @@ import type { Clock } from '../clock.ts'
 import type { Config, ListenerConfig } from '../config/schema.ts'
 import type { RecordEvent } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'
+import type { ProtocolLogs } from '../observe/protocol-log/protocol-logs.ts'
+import type { ProtocolSession } from '../observe/protocol-log/protocol-session.ts'
 import { formatReply, isPositive, localError, permanent, type Reply, temporary } from '../reply.ts'
 import { AllowedNetworks, clientAddress } from './access.ts'
 import { Authentication } from './authentication.ts'
@@ -37,6 +39,8 @@ export interface ListenerDeps {
   readonly record: RecordEvent
   readonly log: Log
   readonly clock: Clock
+  /** For listeners that are to log their dialogues. */
+  readonly protocolLogs?: ProtocolLogs
 }
 
 export interface Listener {
@@ -100,6 +104,7 @@ class SmtpListener implements Listener {
       ...deps,
       listener: config,
       networks: new AllowedNetworks(deps.access.networks),
+      fromField: deps.access.fromField,
       authentication: new Authentication(deps.access.users, { clock: deps.clock }),
       closed: (connection) => this.#closed(connection),
     }
@@ -169,6 +174,8 @@ class SmtpListener implements Listener {
   #refuse(socket: Socket, address: string, reply: Reply): void {
     const client = { address, listener: this.name, user: null }
     this.#deps.record({ event: 'rejected', command: 'CONNECT', client, from: null, to: null, reply })
+    if (this.#config.protocolLogging === 'verbose')
+      this.#deps.protocolLogs?.receive(this.name, socket).refused(formatReply(reply))
     socket.write(`${formatReply(reply)}\r\n`)
     socket.destroySoon()
   }
@@ -262,10 +269,12 @@ interface ConnectionContext {
   readonly listener: ListenerConfig
   readonly hostname: string
   readonly networks: AllowedNetworks
+  readonly fromField: Config['access']['fromField']
   readonly authentication: Authentication
   readonly reception: Reception
   readonly record: RecordEvent
   readonly log: Log
+  readonly protocolLogs?: ProtocolLogs
   closed(connection: Connection): void
 }
 
@@ -284,6 +293,8 @@ class Connection extends SMTPConnection {
   #farewell: Reply | null = null
   /** The socket, while replies are gathered. */
   #corked: Socket | null = null
+  /** Null where the dialogue is not logged. */
+  readonly #protocol: ProtocolSession | null = null
 
   constructor(
     server: Server,
@@ -296,12 +307,20 @@ class Connection extends SMTPConnection {
     this.#context = context
     this.#topSocket = socket
     this.#session = new SmtpSession({
-      ...context,
       id: this.id,
       address: client,
-      trusted: context.networks.has(client),
+      networkSenders: context.networks.sendersOf(client),
+      fromField: context.fromField,
+      listener: context.listener,
+      hostname: context.hostname,
+      authentication: context.authentication,
+      reception: context.reception,
+      record: context.record,
     })
     this.#deadline = setTimeout(() => this.#end(sessionOver), context.listener.sessionTimeout)
+    if (context.listener.protocolLogging === 'verbose')
+      this.#protocol = context.protocolLogs?.receive(context.listener.name, socket) ?? null
+    if (this.#protocol !== null) this.on('error', (error: Error) => this.#protocol?.note(error.message))
   }
 
   /** The listener stops: a message under way gets its reply first. */
@@ -326,7 +345,9 @@ class Connection extends SMTPConnection {
   /** Called when a session begins anew, which by our handlers is only at the start and after STARTTLS. */
   override _resetSession(): void {
     super._resetSession()
-    if (this.secure) this.#session.secured(describeTls(this._socket as TLSSocket))
+    if (!this.secure) return
+    this.#session.secured(describeTls(this._socket as TLSSocket))
+    this.#protocol?.secured(this._socket as TLSSocket)
   }
 
   override _createParser(): SMTPStream {
@@ -345,6 +366,7 @@ class Connection extends SMTPConnection {
       resume()
       return
     }
+    this.#protocol?.command(command)
     const answer = this.#ask(command)
     if (answer instanceof Promise) void this.#answerLater(answer, resume)
     else this.#answer(answer, resume)
@@ -354,6 +376,13 @@ class Connection extends SMTPConnection {
   override _getEnhancedStatusCode(code: number, context?: string | false): string {
     if (typeof context === 'string' && /^[245]\.\d/.test(context)) return context
     return super._getEnhancedStatusCode(code, context)
+  }
+
+  /** Every reply comes by here, ours and the library's own. */
+  override send(code: number, data: string | string[], context?: string | false): void {
+    if (this.#protocol !== null && !this._upgrading && this._socket.writable)
+      this.#logReply(this.#protocol, { code, data, context })
+    super.send(code, data, context)
   }
 
   override _armTimeout(socket?: Socket): void {
@@ -369,6 +398,7 @@ class Connection extends SMTPConnection {
 
   override _onClose(): void {
     clearTimeout(this.#deadline)
+    this.#protocol?.closed(this._closing ? 'Local' : 'Remote')
     super._onClose()
     this.#context.closed(this)
   }
@@ -427,6 +457,17 @@ class Connection extends SMTPConnection {
     this.#corked = null
   }
 
+  #logReply(
+    protocol: ProtocolSession,
+    { code, data, context }: { code: number; data: string | string[]; context: string | false | undefined },
+  ): void {
+    const user = code === 235 ? this.#session.userName : null
+    if (user !== null) protocol.authenticated(user)
+    const enhanced = this._getEnhancedStatusCode(code, context)
+    const lines = [data].flat().map((line) => [code, enhanced, line].filter(Boolean).join(' '))
+    protocol.reply(lines.join('\n'))
+  }
+
   #receive(): void {
     const transaction = this.#session.transaction
     const parser = this._parser
@@ -447,6 +488,7 @@ class Connection extends SMTPConnection {
     // Who is refused early is read to the final dot all the same, since many clients listen only then. But not for ever.
     const rest = content.ended ? 'ended' : await content.discard(this.#context.listener.maxMessageSize)
     this.#content = null
+    this.#protocol?.note(`received ${parser.dataBytes} octets of content`)
     this._dataStream = false
     this.#session.endTransaction({ accepted: isPositive(reply) })
     if (rest === 'failed' || this._closed) return

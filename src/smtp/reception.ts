@@ -1,26 +1,33 @@
 /**
  * A message's way in, read straight down: recipients are routed at RCPT; at DATA the content is checked while
- * it streams, gets our trace field, is routed, and is put in the queue; only then is the final dot answered.
+ * it streams, policy judges it and may make several forms of it, each is routed and gets our trace field, and all
+ * are put in the queue in one step; only then is the final dot answered.
  *
  * A message that is small stays in memory, and goes out from there; a large one is written to the store as it
  * comes. One reply answers for all recipients of DATA, so a message of which some recipient turns out to have
  * no way (its size was not announced, or its From field binds it elsewhere) is refused whole, naming that recipient.
  */
+import { isAscii } from 'node:buffer'
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config/schema.ts'
 import type { Delivery } from '../delivery/delivery.ts'
-import { unreachable } from '../delivery/reroute.ts'
-import type { EnvelopeRecipient } from '../envelope.ts'
-import { fromAddresses, parseHeader } from '../message/header.ts'
-import { itemId, newMessageId } from '../message-id.ts'
+import type { EnvelopeRecipient, EnvelopeSender } from '../envelope.ts'
+import { type Draft, readDraft } from '../message/draft.ts'
+import { fieldsNamed, fieldValue, fromAddresses, parseHeader } from '../message/header.ts'
+import { newMessageId, siblingMessageId } from '../message-id.ts'
 import type { RecordEvent } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'
-import { type Body, type Queue, QueueFull, type QueueItem, QueueUnavailable } from '../queue/queue.ts'
-import { localError, type Reply, success, temporary } from '../reply.ts'
+import type { PolicyMail } from '../policy/policy-mail.ts'
+import type { Dropped, Form, PolicyStation, Ruling } from '../policy/station.ts'
+import { type NewMessage, type Queue, QueueFull, type QueueItem, QueueUnavailable } from '../queue/queue.ts'
+import { localError, printable, type Reply, success, temporary } from '../reply.ts'
 import { mayRoute, type Routes, route, senderIdentity } from '../route/route.ts'
-import { BodyWriter, type MemoryBudget } from './body-writer.ts'
+import type { BodyWriter, MemoryBudget } from './body-writer.ts'
 import { ContentCutOff } from './content.ts'
+import { handOver } from './hand-over.ts'
 import { Intake, type IntakeFacts, MessageRefused } from './intake.ts'
+import { MessageBodies } from './message-bodies.ts'
+import { queueItems } from './queue-items.ts'
 import { receivedField } from './received.ts'
 import type { MessageLimits, Reception, Transaction } from './transaction.ts'
 
@@ -32,6 +39,9 @@ export interface ReceptionOptions {
   readonly routes: Routes
   readonly queue: Queue
   readonly deliver: Pick<Delivery, 'reserve' | 'unreserve' | 'deliver' | 'wake' | 'pace'>
+  readonly policy: PolicyStation
+  /** What policy has to say to others: DSNs of recipients refused, and notices. */
+  readonly policyMail: PolicyMail
   readonly memory: MemoryBudget
   readonly clock: Clock
   readonly log: Log
@@ -45,15 +55,10 @@ export class MessageReception implements Reception {
     this.#options = options
   }
 
-  recipient(transaction: Transaction, recipient: EnvelopeRecipient): Reply | null {
-    const { routes, routing } = this.#options
-    if (routing.senderIdentity !== 'envelope') return mayRoute(routes, recipient.address)
-    const decision = route(routes, {
-      sender: transaction.sender.from || null,
-      recipient: recipient.address,
-      sizeBytes: transaction.declaredSizeBytes,
-    })
-    return decision.kind === 'refuse' ? decision.reply : null
+  recipient(transaction: Transaction, recipient: EnvelopeRecipient): Reply | null | Promise<Reply | null> {
+    return (
+      this.#routeRefusal(transaction, recipient) ?? this.#options.policy.recipient(transaction, recipient)
+    )
   }
 
   async message(
@@ -62,8 +67,9 @@ export class MessageReception implements Reception {
     limits: MessageLimits,
   ): Promise<Reply> {
     const { client, id: session } = transaction.session
+    const bodies = new MessageBodies(this.#options)
     try {
-      return await this.#receive(transaction, content, limits)
+      return await this.#receive(transaction, { content, limits, bodies })
     } catch (error) {
       if (error instanceof ContentCutOff) {
         this.#options.log.info({ session, client: client.address }, 'the client went away during DATA')
@@ -79,144 +85,207 @@ export class MessageReception implements Reception {
         reply,
       })
       return reply
+    } finally {
+      await bodies.release()
     }
+  }
+
+  #routeRefusal(transaction: Transaction, recipient: EnvelopeRecipient): Reply | null {
+    const { routes, routing } = this.#options
+    if (routing.senderIdentity !== 'envelope') return mayRoute(routes, recipient.address)
+    const decision = route(routes, {
+      sender: transaction.sender.from || null,
+      recipient: recipient.address,
+      sizeBytes: transaction.declaredSizeBytes,
+    })
+    return decision.kind === 'refuse' ? decision.reply : null
   }
 
   async #receive(
     transaction: Transaction,
-    content: AsyncIterable<Buffer>,
-    limits: MessageLimits,
+    source: { content: AsyncIterable<Buffer>; limits: MessageLimits; bodies: MessageBodies },
   ): Promise<Reply> {
-    const { queue, memory, hostname, clock } = this.#options
-    const receivedAt = clock.now()
+    const received = await this.#read(transaction, source)
+    const ruling = await this.#judge(received, source.bodies)
+    const told = await this.#options.policyMail.compose(received, ruling)
+    const messages =
+      ruling.kind === 'pass'
+        ? await this.#store(received, { forms: ruling.forms, bodies: source.bodies })
+        : []
+    await handOver([...messages, ...told.messages], this.#options)
+    if (ruling.kind === 'pass') {
+      this.#recordAccepted(received, messages)
+      this.#recordDropped(received, ruling.dropped)
+    }
+    for (const event of told.events) this.#options.record(event)
+    if (ruling.kind === 'refuse') throw new MessageRefused(ruling.reply)
+    for (const { items } of messages)
+      for (const { suspended, connector } of items)
+        if (suspended === null) await this.#options.deliver.pace(connector)
+    return success('6.0', `Queued as ${received.messageId}`)
+  }
+
+  /** The content to its end, checked; our trace field stands before it. */
+  async #read(
+    transaction: Transaction,
+    source: { content: AsyncIterable<Buffer>; limits: MessageLimits; bodies: MessageBodies },
+  ): Promise<Received> {
+    const receivedAt = this.#options.clock.now()
     const messageId = newMessageId(receivedAt)
-    const trace = Buffer.from(receivedField({ transaction, messageId, hostname, now: receivedAt }))
-    const writer = new BodyWriter(messageId, { queue, budget: memory })
-    try {
-      await writer.write(trace)
-      const intake = new Intake(limits)
-      for await (const chunk of content) await writer.write(intake.write(chunk))
-      const facts = intake.end()
-      const items = this.#items(transaction, {
-        ...{ messageId, receivedAt, facts, sizeBytes: writer.sizeBytes },
-        submittedBytes: writer.sizeBytes - trace.length,
-      })
-      await this.#keep(items, writer.finish())
-      this.#recordAccepted(transaction, items)
-      for (const item of items) await this.#options.deliver.pace(item.connector)
-      return success('6.0', `Queued as ${messageId}`)
-    } finally {
-      // What cannot be discarded is no reason to tell the client anything else about its message.
-      await writer
-        .release()
-        .catch((error: unknown) =>
-          this.#options.log.error({ err: error, messageId }, 'a staged body could not be discarded'),
-        )
+    const trace = this.#trace(transaction, { messageId, receivedAt })
+    const writer = source.bodies.open(messageId)
+    await writer.write(trace)
+    const intake = new Intake(source.limits)
+    for await (const chunk of source.content) await writer.write(intake.write(chunk))
+    const facts = intake.end()
+    const bodyAt = trace.length + facts.header.length
+    return {
+      transaction,
+      messageId,
+      receivedAt,
+      facts,
+      writer,
+      sizeBytes: writer.sizeBytes - trace.length,
+      draft: { header: facts.header, body: { read: () => writer.read(bodyAt) } },
     }
   }
 
-  /** One item per connector. Throws `MessageRefused` where a recipient has no way. */
-  #items(transaction: Transaction, message: ReceivedMessage): QueueItem[] {
-    const byConnector = new Map<string, EnvelopeRecipient[]>()
-    const sender = this.#identity(transaction, message.facts.header)
-    for (const recipient of transaction.recipients) {
-      // Without our trace field: what fitted at MAIL, by SIZE, must not be too large for our own addition.
-      const question = { sender, recipient: recipient.address, sizeBytes: message.submittedBytes }
-      const decision = route(this.#options.routes, question)
-      if (decision.kind === 'refuse') throw new MessageRefused(decision.reply)
-      const connector = decision.kind === 'connector' ? decision.connector : unreachable
-      const group = byConnector.get(connector)
-      if (group) group.push(recipient)
-      else byConnector.set(connector, [recipient])
+  #trace(transaction: Transaction, message: { messageId: string; receivedAt: number }): Buffer {
+    const { messageId, receivedAt: now } = message
+    return Buffer.from(receivedField({ transaction, messageId, hostname: this.#options.hostname, now }))
+  }
+
+  #judge(received: Received, bodies: MessageBodies): Ruling | Promise<Ruling> {
+    const { policy } = this.#options
+    const { transaction, draft, messageId } = received
+    if (policy.concerns(transaction))
+      return policy.judge({
+        messageId,
+        receivedAt: received.receivedAt,
+        transaction,
+        draft,
+        sizeBytes: received.sizeBytes,
+        keep: (chunks) => bodies.keep(messageId, chunks),
+      })
+    const { sender, recipients } = transaction
+    const group = { sender, recipients, hold: null, connector: null, requireTls: false }
+    return { kind: 'pass', forms: [{ draft, groups: [group] }], refused: [], dropped: [], notices: [] }
+  }
+
+  /** Each form as a message of the queue. One has the id that the client is told: the unchanged one, if there is one. */
+  async #store(
+    received: Received,
+    { forms, bodies }: { forms: readonly Form[]; bodies: MessageBodies },
+  ): Promise<NewMessage[]> {
+    const first = forms.find((form) => form.draft === received.draft) ?? forms[0]
+    const messages: NewMessage[] = []
+    for (const form of forms) {
+      const { receivedAt, messageId } = received
+      const id = form === first ? messageId : siblingMessageId(receivedAt, messageId)
+      const unchanged = form.draft === received.draft
+      const stored = unchanged ? received : await this.#write(form.draft, { received, bodies, id })
+      messages.push(this.#message(form, stored))
     }
-    return [...byConnector].map(([connector, recipients], index) =>
-      this.#item(transaction, { ...message, connector, recipients, number: index + 1 }),
+    return messages.sort((a, b) => Number(b.id === received.messageId) - Number(a.id === received.messageId))
+  }
+
+  /** A form that policy made, behind a trace field of its own. */
+  async #write(
+    draft: Draft,
+    { received, bodies, id }: { received: Received; bodies: MessageBodies; id: string },
+  ): Promise<Received> {
+    const { transaction, receivedAt } = received
+    const trace = this.#trace(transaction, { messageId: id, receivedAt })
+    const writer = bodies.open(id)
+    await writer.write(trace)
+    let eightBit = false
+    for await (const chunk of readDraft(draft)) {
+      eightBit ||= !isAscii(chunk)
+      await writer.write(chunk)
+    }
+    return {
+      transaction,
+      messageId: id,
+      receivedAt,
+      facts: { messageId: messageIdOf(draft.header), eightBit },
+      writer,
+      sizeBytes: writer.sizeBytes - trace.length,
+      draft,
+    }
+  }
+
+  /** Throws `MessageRefused` where a recipient has no way. */
+  #message(form: Form, stored: Received): NewMessage {
+    const { transaction, messageId, receivedAt, facts, writer } = stored
+    const items = queueItems(
+      form.groups,
+      {
+        messageId,
+        receivedAt,
+        client: transaction.session.client,
+        eightBit: facts.eightBit,
+        internetMessageId: facts.messageId,
+        sizeBytes: writer.sizeBytes,
+        submittedBytes: stored.sizeBytes,
+        submitted: transaction.recipients,
+      },
+      {
+        routes: this.#options.routes,
+        delivery: this.#options.delivery,
+        identity: (sender) => this.#identity(sender, stored.draft),
+      },
     )
+    if ('refused' in items) throw new MessageRefused(items.refused)
+    return { id: messageId, body: writer.finish(), items }
   }
 
   /** Whose binding counts (`routing.senderIdentity`); the header is read only where it is asked for. */
-  #identity(transaction: Transaction, header: Buffer): string | null {
+  #identity(sender: EnvelopeSender, draft: Draft): string | null {
     const setting = this.#options.routing.senderIdentity
-    const from = transaction.sender.from || null
+    const from = sender.from || null
     if (setting === 'envelope') return from
-    const author = fromAddresses(parseHeader(header))
+    const author = fromAddresses(parseHeader(draft.header))
     return senderIdentity(setting, {
       envelopeFrom: from,
       headerFrom: 'address' in author ? author.address : null,
     })
   }
 
-  #item(
-    transaction: Transaction,
-    message: ReceivedMessage & { connector: string; recipients: EnvelopeRecipient[]; number: number },
-  ): QueueItem {
-    const { delivery } = this.#options
-    const expiresAt = message.receivedAt + delivery.expireAfter
-    return {
-      id: itemId(message.messageId, message.number),
-      messageId: message.messageId,
-      connector: message.connector,
-      sender: transaction.sender,
-      recipients: message.recipients.map((recipient) => ({
-        ...recipient,
-        state: 'pending',
-        lastReply: null,
-        lastHost: null,
-      })),
-      client: transaction.session.client,
-      internetMessageId: message.facts.messageId,
-      eightBit: message.facts.eightBit,
-      sizeBytes: message.sizeBytes,
-      receivedAt: message.receivedAt,
-      expiresAt,
-      delayNoticeAt: transaction.sender.from === '' ? null : message.receivedAt + delivery.delayNoticeAfter,
-      attempts: 0,
-      nextAttemptAt: message.connector === unreachable ? expiresAt : message.receivedAt,
-      suspended: null,
-      lastError: message.connector === unreachable ? 'no connector takes the recipient' : null,
-    }
-  }
-
-  /** Puts the message; what can go out at once is leased in the same step and handed to delivery. */
-  async #keep(items: readonly QueueItem[], body: Body): Promise<void> {
-    const { queue, deliver, leaseMs, clock } = this.#options
-    const bytes = body.kind === 'inline' ? body.bytes : null
-    const heldBytes = bytes?.length ?? 0
-    const direct = items.filter((item) => deliver.reserve(item.connector, heldBytes))
-    const leases = await queue
-      .put(
-        { id: items[0]!.messageId, body, items },
-        { now: clock.now(), lease: { itemIds: direct.map((item) => item.id), leaseMs } },
-      )
-      .catch((error: unknown) => {
-        for (const _ of direct) deliver.unreserve(heldBytes)
-        throw error
-      })
-    const leaseOf = new Map(leases.map((lease) => [lease.itemId, lease]))
-    // A put whose answer was lost and asked for again may come back without a lease that another node has by now.
-    for (const item of direct) if (!leaseOf.has(item.id)) deliver.unreserve(heldBytes)
-    for (const item of items) {
-      const lease = leaseOf.get(item.id)
-      if (lease !== undefined) deliver.deliver({ item, lease, body: bytes }, heldBytes)
-      else deliver.wake(item.connector)
-    }
-  }
-
-  #recordAccepted(transaction: Transaction, items: readonly QueueItem[]): void {
-    const first = items[0]!
+  #recordAccepted(received: Received, messages: readonly NewMessage[]): void {
+    const { transaction, messageId, receivedAt, facts, writer } = received
     this.#options.record({
       event: 'accepted',
-      messageId: first.messageId,
-      internetMessageId: first.internetMessageId,
-      from: first.sender.from,
-      recipients: items.flatMap((item) =>
-        item.recipients.map(({ address }) => ({ address, connector: item.connector })),
+      messageId,
+      internetMessageId: facts.messageId,
+      networkMessageId: networkMessageIdOf(received.draft.header),
+      from: transaction.sender.from,
+      recipients: messages.flatMap(({ items }) =>
+        items.flatMap(({ recipients, connector }) =>
+          recipients.map(({ address }) => ({ address, connector })),
+        ),
       ),
-      client: first.client,
-      sizeBytes: first.sizeBytes,
+      forms: messages.length > 1 ? messages.map(({ id }) => id) : null,
+      client: transaction.session.client,
+      sizeBytes: writer.sizeBytes,
       tls: transaction.session.tls,
-      durationMs: this.#options.clock.now() - first.receivedAt,
+      durationMs: this.#options.clock.now() - receivedAt,
     })
+    for (const { items } of messages) for (const item of items) this.#recordHeld(item)
+  }
+
+  #recordDropped({ messageId, transaction }: Received, dropped: readonly Dropped[]): void {
+    const { from } = transaction.sender
+    for (const { by, recipients } of dropped)
+      this.#options.record({
+        ...{ event: 'dropped', messageId, by, from },
+        recipients: recipients.map(({ address }) => address),
+      })
+  }
+
+  #recordHeld({ id: itemId, suspended: reason, ...item }: QueueItem): void {
+    const { messageId, internetMessageId, connector } = item
+    if (reason !== null)
+      this.#options.record({ event: 'suspended', itemId, messageId, internetMessageId, connector, reason })
   }
 
   /** What the client is told of an error; what it is not told is in the log. */
@@ -233,11 +302,26 @@ export class MessageReception implements Reception {
   }
 }
 
-interface ReceivedMessage {
+interface Received {
+  readonly transaction: Transaction
   readonly messageId: string
   readonly receivedAt: number
-  readonly facts: IntakeFacts
-  /** As it is kept, our trace field included. */
+  readonly facts: Pick<IntakeFacts, 'messageId' | 'eightBit'>
+  readonly writer: BodyWriter
+  /** Without our trace field. */
   readonly sizeBytes: number
-  readonly submittedBytes: number
+  readonly draft: Draft
+}
+
+const networkMessageIdField =
+  /^x-ms-exchange-organization-network-message-id:[ \t]*([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\r$/im
+
+function networkMessageIdOf(header: Buffer): string | null {
+  return networkMessageIdField.exec(header.toString('latin1'))?.[1] ?? null
+}
+
+function messageIdOf(header: Buffer): string | null {
+  const [field] = fieldsNamed(parseHeader(header), 'message-id')
+  const value = field && fieldValue(field)
+  return value ? printable(value) : null
 }

@@ -7,11 +7,11 @@ import type { ListenerConfig } from '../config/schema.ts'
 import type { EnvelopeRecipient, EnvelopeSender } from '../envelope.ts'
 import type { RecordEvent } from '../observe/events.ts'
 import { permanent, printable, type Reply, success, temporary } from '../reply.ts'
-import { senderRefusal, submissionRefusal, type User } from './access.ts'
+import { admit, type User } from './access.ts'
 import { type Authentication, tooManyFailures } from './authentication.ts'
 import { parseMail, parseRcpt } from './parameters.ts'
 import { decodeInitialResponse, decodeResponse, isUserName, parsePlain } from './sasl.ts'
-import type { Reception, Session, Transaction } from './transaction.ts'
+import type { Reception, SenderRights, Session, Transaction } from './transaction.ts'
 
 export interface Answer {
   readonly reply: Reply
@@ -24,8 +24,10 @@ export interface Answer {
 export interface SessionOptions {
   readonly id: string
   readonly address: string
-  /** The client is in a network that may submit without AUTH. */
-  readonly trusted: boolean
+  /** As whom clients of this address may send without AUTH; null: they may not. */
+  readonly networkSenders: SenderRights | null
+  /** `ignore`: rights concern the envelope alone. */
+  readonly fromField: 'check' | 'ignore'
   readonly listener: ListenerConfig
   readonly hostname: string
   readonly authentication: Authentication
@@ -71,12 +73,20 @@ export class SmtpSession {
     this.#session = null
   }
 
+  /** Who has logged in; null where nobody has. */
+  get userName(): string | null {
+    return this.#user?.name ?? null
+  }
+
   endTransaction(options: { accepted: boolean }): void {
     this.#transaction = null
     if (options.accepted) this.#badCommands = 0
   }
 
-  /** A line without its CRLF. Only AUTH answers later: a password takes time to check. */
+  /**
+   * A line without its CRLF. AUTH answers later, as a password takes time to check, and RCPT where policy asks
+   * somebody outside; no other command is read meanwhile.
+   */
   command(line: Buffer): Answer | Promise<Answer> {
     if (++this.#commands > this.#options.listener.maxCommands)
       return close(temporary('7.0', 'Too many commands in one session', 421))
@@ -169,19 +179,15 @@ export class SmtpSession {
     const parsed = parseMail(argument, this.#options.listener)
     if ('refusal' in parsed) return this.#refuse('MAIL', parsed.refusal, { from: parsed.path })
     const { sender, sizeBytes } = parsed
-    const refusal = this.#accessRefusal(sender)
-    if (refusal !== null) return this.#refuse('MAIL', refusal, { from: sender.from })
-    this.#transaction = new OpenTransaction(this.#sessionFor(sender), sender, sizeBytes)
+    const { address, networkSenders, authentication } = this.#options
+    const client = { address, networkSenders, user: this.#user, authOffered: authentication.offered }
+    const admission = admit(client, sender.from)
+    if ('refusal' in admission) return this.#refuse('MAIL', admission.refusal, { from: sender.from })
+    this.#transaction = new OpenTransaction(this.#sessionFor(sender, admission), sender, sizeBytes)
     return answers.mail
   }
 
-  #accessRefusal(sender: EnvelopeSender): Reply | null {
-    const { address, trusted, authentication } = this.#options
-    const client = { address, trusted, user: this.#user, authOffered: authentication.offered }
-    return submissionRefusal(client) ?? (this.#user && senderRefusal(this.#user, sender.from))
-  }
-
-  #rcpt(argument: string): Answer {
+  #rcpt(argument: string): Answer | Promise<Answer> {
     const transaction = this.#transaction
     if (transaction === null) return this.#refuse('RCPT', outOfOrder('Need MAIL first'))
     const { hostname, listener, reception } = this.#options
@@ -190,10 +196,22 @@ export class SmtpSession {
     if ('refusal' in recipient) return this.#refuse('RCPT', recipient.refusal, { from, to: recipient.path })
     // Said twice, it is one recipient: it gets the message once.
     if (transaction.has(recipient.address)) return answers.rcpt
-    const refusal =
-      transaction.recipients.length >= listener.maxRecipients
-        ? temporary('5.3', 'Too many recipients', 452)
-        : reception.recipient(transaction, recipient)
+    if (transaction.recipients.length >= listener.maxRecipients)
+      return this.#refuse('RCPT', temporary('5.3', 'Too many recipients', 452), {
+        from,
+        to: recipient.address,
+      })
+    const refusal = reception.recipient(transaction, recipient)
+    return refusal instanceof Promise
+      ? refusal.then((later) => this.#addRecipient(transaction, { recipient, refusal: later }))
+      : this.#addRecipient(transaction, { recipient, refusal })
+  }
+
+  #addRecipient(
+    transaction: OpenTransaction,
+    { recipient, refusal }: { recipient: EnvelopeRecipient; refusal: Reply | null },
+  ): Answer {
+    const from = transaction.sender.from
     if (refusal !== null) return this.#refuse('RCPT', refusal, { from, to: recipient.address })
     transaction.add(recipient)
     return answers.rcpt
@@ -274,10 +292,10 @@ export class SmtpSession {
   }
 
   /** One object while the session does not change; the protocol's name depends on the transaction too. */
-  #sessionFor(sender: EnvelopeSender): Session {
+  #sessionFor(sender: EnvelopeSender, { senders }: { senders: SenderRights }): Session {
     const protocol = this.#protocol(sender)
     if (this.#session?.protocol === protocol) return this.#session
-    const { id, address, listener } = this.#options
+    const { id, address, listener, fromField } = this.#options
     const user = this.#user?.name ?? null
     this.#session = {
       id,
@@ -285,6 +303,7 @@ export class SmtpSession {
       helo: this.#helo,
       protocol,
       tls: this.#tls,
+      senders: fromField === 'check' ? senders : 'all',
     }
     return this.#session
   }

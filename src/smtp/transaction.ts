@@ -3,6 +3,9 @@ import type { EnvelopeRecipient, EnvelopeSender } from '../envelope.ts'
 import type { Client } from '../queue/queue.ts'
 import type { Reply } from '../reply.ts'
 
+/** The senders that a client may use: `user@example.com`, `*@example.com`, or all there are. */
+export type SenderRights = readonly string[] | 'all'
+
 export interface Session {
   /** The connection's id in the log. */
   readonly id: string
@@ -13,6 +16,8 @@ export interface Session {
   readonly protocol: string
   /** `TLSv1.3 TLS_AES_256_GCM_SHA384`; null in clear. */
   readonly tls: string | null
+  /** As whom the From field may speak; all where `access.fromField` is `ignore`. The envelope was checked at MAIL. */
+  readonly senders: SenderRights
 }
 
 /** RFC 5321 §3.3: one MAIL, its RCPTs and its DATA. */
@@ -34,8 +39,11 @@ export interface MessageLimits {
 }
 
 export interface Reception {
-  /** At RCPT, after access and limits: null accepts the recipient, a reply refuses it alone. Never throws. */
-  recipient(transaction: Transaction, recipient: EnvelopeRecipient): Reply | null
+  /**
+   * At RCPT, after access and limits: null accepts the recipient, a reply refuses it alone. A promise only where
+   * somebody outside has to be asked.
+   */
+  recipient(transaction: Transaction, recipient: EnvelopeRecipient): Reply | null | Promise<Reply | null>
 
   /**
    * At DATA: reads the message to its end, or until it is sure to be refused, and answers the final dot. The

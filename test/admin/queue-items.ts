@@ -1,6 +1,6 @@
 /** Items and connectors as the admin port gets them, for its tests and those of the commands that ask it. */
 import type { ConnectorStatus } from '../../src/delivery/status.ts'
-import type { ListedItem, ListFilter, Page, QueueItem, QueueTotals } from '../../src/queue/queue.ts'
+import type { Counted, ListedItem, ListFilter, Page, QueueItem, QueueTotals } from '../../src/queue/queue.ts'
 import { temporary } from '../../src/reply.ts'
 
 export const messageId = '01JABCDEFGHJKMNPQRST'
@@ -44,6 +44,7 @@ export function listedItem(
       attempts: 1,
       nextAttemptAt: 1_300_000,
       suspended: null,
+      requireTls: false,
       lastError: null,
       ...changes,
     },
@@ -71,6 +72,7 @@ export class FixedQueue {
   readonly asked: ListFilter[] = []
   items: readonly ListedItem[]
   fault: Error | null = null
+  counts: readonly Counted[] = []
 
   constructor(items: readonly ListedItem[]) {
     this.items = items
@@ -92,5 +94,10 @@ export class FixedQueue {
     if (this.fault) throw this.fault
     const depth = { ready: this.items.length, deferred: 0, leased: 0, suspended: 0 }
     return { connectors: new Map([['29', depth]]), items: this.items.length, corrupt: 0 }
+  }
+
+  async counted(prefix: string, { limit }: { limit: number }): Promise<readonly Counted[]> {
+    if (this.fault) throw this.fault
+    return this.counts.filter(({ key }) => key.startsWith(prefix)).slice(0, limit)
   }
 }

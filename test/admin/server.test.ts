@@ -2,6 +2,7 @@ import { request } from 'node:http'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Readiness } from '../../src/admin/readiness.ts'
 import { type Admin, startAdmin } from '../../src/admin/server.ts'
+import { limitSchema } from '../../src/config/policy-schema.ts'
 import type { ConnectorStatus } from '../../src/delivery/status.ts'
 import { createLog } from '../../src/observe/log.ts'
 import { createMetrics } from '../../src/observe/metrics.ts'
@@ -31,9 +32,12 @@ beforeEach(async () => {
     queue,
     readiness: () => readiness(),
     connectors: () => statuses,
+    limits,
     clock: { now: () => 1_000_000 },
   })
 })
+
+const limits = [limitSchema.parse({ name: 'per-user', per: 'user', messagesPerHour: 10 })]
 
 afterEach(() => admin.stop())
 
@@ -52,7 +56,8 @@ function get(path: string, { method = 'GET', host = `127.0.0.1:${admin.port}` } 
     const sent = request(options, async (response) => {
       let text = ''
       for await (const chunk of response) text += chunk
-      const isJson = String(response.headers['content-type']).startsWith('application/json') && text !== ''
+      const isJson =
+        /^application\/(problem\+)?json/.test(String(response.headers['content-type'])) && text !== ''
       resolve({
         code: response.statusCode!,
         headers: response.headers,
@@ -130,7 +135,13 @@ describe('GET /queue', () => {
   it('names the parameter that is wrong', async () => {
     expect(await get('/queue?limit=many')).toMatchObject({
       code: 400,
-      json: { error: { field: 'limit', message: 'limit must be a number from 1 to 1000; it is "many"' } },
+      json: {
+        type: 'about:blank',
+        title: 'Bad Request',
+        status: 400,
+        detail: 'limit must be a number from 1 to 1000; it is "many"',
+        field: 'limit',
+      },
     })
     expect(await get('/queue?state=ready&state=leased')).toMatchObject({ code: 400 })
   })
@@ -141,18 +152,18 @@ describe('GET /queue', () => {
   })
 
   it('knows ids that are wrong from ids that are gone', async () => {
-    expect(await get('/queue/4711')).toMatchObject({ code: 400, json: { error: { field: 'id' } } })
+    expect(await get('/queue/4711')).toMatchObject({ code: 400, json: { field: 'id' } })
     expect(await get(`/queue/${messageId}-9`)).toMatchObject({
       code: 404,
-      json: { error: { message: `No item or message ${messageId}-9 is in the queue` } },
+      json: { detail: `No item or message ${messageId}-9 is in the queue` },
     })
   })
 
   it('gives the reason when the store is away', async () => {
     queue.fault = new QueueUnavailable('Redis is away')
-    const error = { message: 'The queue cannot be read: Redis is away' }
-    expect(await get('/queue')).toMatchObject({ code: 503, json: { error } })
-    expect(await get(`/queue/${messageId}`)).toMatchObject({ code: 503, json: { error } })
+    const json = { detail: 'The queue cannot be read: Redis is away' }
+    expect(await get('/queue')).toMatchObject({ code: 503, json })
+    expect(await get(`/queue/${messageId}`)).toMatchObject({ code: 503, json })
   })
 })
 
@@ -164,11 +175,14 @@ it('shows connectors with their queues, and without them when the store is away'
 })
 
 describe('what the port refuses', () => {
-  it.each(['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'])('to change anything: %s', async (method) => {
-    const answer = await get('/queue', { method })
-    expect(answer.code).toBe(405)
-    expect(answer.headers.allow).toBe('GET, HEAD')
-  })
+  it.each(['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'])(
+    'to change what is there to read: %s',
+    async (method) => {
+      const answer = await get('/queue', { method })
+      expect(answer).toMatchObject({ code: 404, json: { detail: `There is nothing to ${method} at /queue` } })
+      expect(answer.headers).not.toHaveProperty('access-control-allow-origin')
+    },
+  )
   it('requests meant for another host, so that no web page can read it by a name of its own', async () => {
     expect(await get('/queue', { host: 'rebind.evil.example' })).toMatchObject({ code: 421 })
     expect(queue.asked).toEqual([])
@@ -198,7 +212,33 @@ it('rejects when the port is taken', async () => {
     queue,
     readiness,
     connectors: () => [],
+    limits,
     clock: { now: () => 0 },
   })
   await expect(again).rejects.toThrow('EADDRINUSE')
+})
+
+describe('/limits', () => {
+  const count = {
+    key: 'limit:per-user:anna',
+    limit: 'messagesPerHour',
+    windowMs: 3_600_000,
+    amount: 4,
+    most: 10,
+  }
+
+  it('says what is used of each limit', async () => {
+    queue.counts = [count, { ...count, key: '29' }]
+    expect((await get('/limits')).json).toEqual({
+      limits: [{ limit: 'per-user', of: 'anna', counts: 'messagesPerHour', used: 4, most: 10, left: 6 }],
+    })
+  })
+
+  it('answers 503 where the store cannot be read', async () => {
+    queue.fault = new Error('connection lost')
+    expect(await get('/limits')).toMatchObject({
+      code: 503,
+      json: { detail: 'The limits cannot be read: connection lost' },
+    })
+  })
 })

@@ -31,6 +31,7 @@ beforeAll(async () => {
     queue,
     readiness: () => ({ ready: true, checks: [] }),
     connectors: () => [],
+    limits: [],
     clock: { now: () => t0 },
   })
 })
@@ -74,8 +75,13 @@ it('finds an item by its id and by that of its message', async () => {
 it('refuses a page that was never announced', async () => {
   const answer = await fetch(`http://127.0.0.1:${admin.port}/queue?after=x`)
   expect(answer.status).toBe(400)
+  expect(answer.headers.get('content-type')).toContain('application/problem+json')
   expect(await answer.json()).toEqual({
-    error: { message: 'after must be the `next` of the page before', field: 'after' },
+    type: 'about:blank',
+    title: 'Bad Request',
+    status: 400,
+    detail: 'after must be the `next` of the page before',
+    field: 'after',
   })
 })
 

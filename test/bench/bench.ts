@@ -1,7 +1,8 @@
 /**
  * `npm run bench`: what the relay's promises cost. Each case runs the bare pass-through (pass-through.ts), the
  * relay on the embedded store, and the relay on Redis, in turn and several times over, against a sandbox in
- * a process of its own; figures are medians, and what counts are the ratios within one run. Then the backlog:
+ * a process of its own; figures are medians, and what counts are the ratios within one run. One more case runs the
+ * relay without rules, with twenty that look at every message, and with one more that changes every message. Then the backlog:
  * how fast mail is accepted onto an empty queue and onto one of 200,000, in how much memory.
  * Prints tables, writes bench-results.json. Loopback only; Redis runs with `appendfsync always`.
  *
@@ -22,6 +23,7 @@ import { type LoadResult, runLoad } from '../../src/lab/load.ts'
 import { closedPort } from '../support/closed-port.ts'
 import { startRedis } from '../support/redis.ts'
 import { MeasuredProcess } from './measured-process.ts'
+import { lists, stamp, twentyRules } from './twenty-rules.ts'
 
 const relayProgram = fileURLToPath(new URL('../../../main.js', import.meta.url))
 const passThroughProgram = fileURLToPath(new URL('pass-through.js', import.meta.url))
@@ -43,22 +45,30 @@ interface Case {
   readonly sizeBytes: number
   readonly messages: number
   readonly messagesPerConnection: number
+  /** What is compared; the first is what the others are a part of. */
+  readonly subjects: readonly Subject[]
 }
 
+const stores = ['pass-through', 'embedded', 'redis'] as const
+const withRules = ['embedded', '20 rules', '20 rules and a change'] as const
+type Subject = (typeof stores)[number] | (typeof withRules)[number]
+
 const many = Number(values.messages)
+const small = { sizeBytes: 4096, messages: many, messagesPerConnection: 1000 }
+const large = { sizeBytes: 102_400, messages: many / 10, messagesPerConnection: 1000 }
 const cases: readonly Case[] = [
-  { name: '4 KB, connections kept', sizeBytes: 4096, messages: many, messagesPerConnection: 1000 },
-  { name: '100 KB, connections kept', sizeBytes: 102_400, messages: many / 10, messagesPerConnection: 1000 },
-  { name: '4 KB, connection per message', sizeBytes: 4096, messages: many / 20, messagesPerConnection: 1 },
+  { name: '4 KB, connections kept', ...small, subjects: stores },
+  { name: '100 KB, connections kept', ...large, subjects: stores },
   {
-    name: '100 KB, connection per message',
-    sizeBytes: 102_400,
-    messages: many / 10,
+    name: '4 KB, connection per message',
+    ...small,
+    messages: many / 20,
     messagesPerConnection: 1,
+    subjects: stores,
   },
+  { name: '100 KB, connection per message', ...large, messagesPerConnection: 1, subjects: stores },
+  { name: '4 KB, 20 rules, 3 with patterns', ...small, subjects: withRules },
 ]
-const subjects = ['pass-through', 'embedded', 'redis'] as const
-type Subject = (typeof subjects)[number]
 
 interface Measurement {
   readonly perSecond: number
@@ -80,16 +90,16 @@ const directory = await mkdtemp(join(tmpdir(), 'relay-bench-'))
 async function measureThroughput() {
   const rows = []
   for (const one of cases.filter(({ name }) => name.includes(values.only))) {
-    const measured = new Map<Subject, Measurement[]>(subjects.map((subject) => [subject, []]))
+    const measured = new Map<Subject, Measurement[]>(one.subjects.map((subject) => [subject, []]))
     // The first round warms the disk and the page cache, and is not counted.
     for (let round = 0; round <= rounds; round++) {
-      for (const subject of subjects) {
+      for (const subject of one.subjects) {
         const measurement = await measureOnce(subject, one)
         if (round > 0) measured.get(subject)!.push(measurement)
       }
     }
-    const bare = measured.get('pass-through')!
-    for (const subject of subjects) {
+    const bare = measured.get(one.subjects[0]!)!
+    for (const subject of one.subjects) {
       const runs = measured.get(subject)!
       rows.push({
         case: one.name,
@@ -102,7 +112,7 @@ async function measureThroughput() {
     }
     print(
       `${one.name} (${sessions} sessions, ${one.messages} messages, median of ${rounds})`,
-      rows.slice(-subjects.length),
+      rows.slice(-one.subjects.length),
     )
   }
   return rows
@@ -266,7 +276,7 @@ async function startSubject(
   const data = await mkdtemp(join(directory, 'data-'))
   const redis = subject === 'redis' ? await startRedis() : null
   const file = join(data, 'relay.yaml')
-  await writeFile(file, stringify(relayConfig(data, options)))
+  await writeFile(file, stringify({ ...relayConfig(data, options), policy: policyOf(subject) }))
   const { process, first } = await MeasuredProcess.start(relayProgram, {
     output: join(data, 'relay.log'),
     args: ['start', '--config', file],
@@ -279,6 +289,11 @@ async function startSubject(
     await rm(data, { recursive: true, force: true })
   }
   return { process, port: first, end }
+}
+
+function policyOf(subject: Subject) {
+  if (subject === '20 rules') return { lists, rules: twentyRules }
+  return subject === '20 rules and a change' ? { lists, rules: [...twentyRules, stamp] } : {}
 }
 
 /** Default durability and limits; as many connections as the pass-through opens. */

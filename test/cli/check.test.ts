@@ -1,4 +1,5 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -37,6 +38,26 @@ senders: [{ domain: example.com, connector: 29 }, { address: a@example.com, conn
 `
 
 describe('a good configuration', () => {
+  it('is told with the senders of networks, and what is signed', async () => {
+    execFileSync('openssl', ['genpkey', '-algorithm', 'rsa', '-out', at('dkim.pem')], { stdio: 'ignore' })
+    chmodSync(at('dkim.pem'), 0o600)
+    writeFileSync(
+      at('relay.yaml'),
+      `${good().replace('networks: [10.0.0.0/8]', 'networks: [10.0.0.0/8, { network: 10.1.0.1, senders: ["*@example.com", b@example.org] }]')}
+policy: { dkim: [{ domain: example.com, selector: 2026a, key: { file: ${at('dkim.pem')} } }] }
+`,
+    )
+    const { out } = await run()
+    expect(out).toContain(
+      'Submission without AUTH from 10.0.0.0/8, 10.1.0.1 (only as *@example.com, b@example.org); after AUTH by no user\n',
+    )
+    expect(out).toContain('DKIM signs example.com (2026a, rsa-sha256)\n')
+    expect(JSON.parse((await run('--json')).out)).toMatchObject({
+      access: { networks: ['10.0.0.0/8', { network: '10.1.0.1' }] },
+      dkim: [{ domain: 'example.com', selector: '2026a', algorithm: 'rsa-sha256' }],
+    })
+  })
+
   it('is told with what would listen where and relay where', async () => {
     writeFileSync(at('relay.yaml'), good())
     const { out, err, code } = await run()

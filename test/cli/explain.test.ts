@@ -66,6 +66,27 @@ describe('explain', () => {
     expect(code).toBe(expected)
   })
 
+  it.each<[string[], string]>([
+    [['--from', 'a@app.example.com'], 'may submit without AUTH, as *@app.example.com (access.networks)'],
+    [['--from', 'a@example.com'], 'refused: 553 5.7.1 You may not send as <a@example.com>'],
+    [['--from', '<>', '--header', 'From: a@app.example.com'], 'may submit without AUTH, as'],
+    [
+      ['--from', 'a@app.example.com', '--header', 'From: Boss <boss@example.com>'],
+      'refused: 550 5.7.60 Client does not have permissions to send as this sender: boss@example.com',
+    ],
+  ])('holds a client to the senders of its network: %j, %s', async (args, text) => {
+    const networks = '[10.0.0.0/8, { network: 10.9.9.9, senders: ["*@app.example.com"] }]'
+    const restricted = configuration.replace('[10.0.0.0/8]', networks)
+    const { out, code } = await run([...args, '--to', 'b@example.org', '--ip', '10.9.9.9'], restricted)
+    expect(out).toContain(`Client 10.9.9.9: ${text}`)
+    expect(code).toBe(text.startsWith('refused') ? 1 : 0)
+    const free = await run([...args, '--to', 'b@example.org', '--ip', '10.9.9.8'], restricted)
+    expect(free.out).toContain('Client 10.9.9.8: may submit without AUTH (access.networks)')
+    const ignored = restricted.replace('access: {', 'access: { fromField: ignore,')
+    const { out: envelopeAlone } = await run([...args, '--to', 'b@example.org', '--ip', '10.9.9.9'], ignored)
+    expect(envelopeAlone).not.toContain('5.7.60')
+  })
+
   it('goes through each recipient, and ends with 1 where one has no way', async () => {
     const { out, code } = await run([
       '--from',

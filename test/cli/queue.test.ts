@@ -29,6 +29,7 @@ beforeEach(async () => {
     queue,
     readiness: () => ({ ready: true, checks: [] }),
     connectors: () => statuses,
+    limits: [],
     clock: { now: () => 1_000_000 },
   })
 })

@@ -155,6 +155,86 @@ ${connector(1, '')}`
   })
 })
 
+describe('DKIM keys', () => {
+  const key = (name: string, options: string[]) => {
+    execFileSync('openssl', ['genpkey', ...options, '-out', at(name)], { stdio: 'ignore' })
+    chmodSync(at(name), 0o600)
+  }
+  const withKeys = (...files: string[]) => {
+    const entries = files.map(
+      (file, index) => `{ domain: example.com, selector: s${index}, key: { file: ${at(file)} } }`,
+    )
+    return `${head}connectors:\n${connector(1, '')}policy: { dkim: [${entries.join(', ')}] }\n`
+  }
+  const rsa = (bits: number) => ['-algorithm', 'rsa', '-pkeyopt', `rsa_keygen_bits:${bits}`]
+  const warnings = async (...files: string[]) =>
+    (await loaded(withKeys(...files))).warnings.map(({ path, message }) => `${path}: ${message}`)
+
+  beforeAll(() => {
+    key('rsa.pem', rsa(2048))
+    key('rsa-1024.pem', rsa(1024))
+    key('rsa-512.pem', rsa(512))
+    key('ed25519.pem', ['-algorithm', 'ed25519'])
+    key('ec.pem', ['-algorithm', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'])
+    key('locked.pem', [...rsa(2048), '-aes256', '-pass', 'pass:canary'])
+    execFileSync('openssl', ['rsa', '-traditional', '-in', at('rsa.pem'), '-out', at('pkcs1.pem')], {
+      stdio: 'ignore',
+    })
+    chmodSync(at('pkcs1.pem'), 0o600)
+    execFileSync('openssl', ['rsa', '-pubout', '-in', at('rsa.pem'), '-out', at('public.pem')], {
+      stdio: 'ignore',
+    })
+  })
+
+  it('are read with their algorithm, in their order', async () => {
+    const { dkimKeys, warnings } = await loaded(withKeys('ed25519.pem', 'rsa.pem', 'pkcs1.pem'))
+    expect(dkimKeys).toMatchObject([
+      { domain: 'example.com', selector: 's0', algorithm: 'ed25519-sha256' },
+      { domain: 'example.com', selector: 's1', algorithm: 'rsa-sha256' },
+      { domain: 'example.com', selector: 's2', algorithm: 'rsa-sha256' },
+    ])
+    expect(dkimKeys.map((each) => each.privateKey.asymmetricKeyType)).toEqual(['ed25519', 'rsa', 'rsa'])
+    expect(warnings).toEqual([])
+  })
+
+  it('are none where none are configured', async () => {
+    expect((await loaded(`${head}connectors:\n${connector(1, '')}`)).dkimKeys).toEqual([])
+  })
+
+  it.each([
+    ['missing.pem', 'cannot be read: there is no such file'],
+    ['public.pem', 'holds no private key in PEM form'],
+    ['one.pem', 'holds no private key in PEM form'],
+    ['locked.pem', 'holds no private key in PEM form, or one with a passphrase'],
+    ['rsa-512.pem', 'holds an RSA key of 512 bits, which nobody accepts'],
+    ['ec.pem', 'holds a key of another type than RSA and Ed25519 (ec)'],
+  ])('are refused: %s', async (file, message) => {
+    expect(await errorsOf(withKeys('rsa.pem', file))).toEqual([
+      expect.stringContaining(`policy.dkim[1].key: ${message}`),
+    ])
+  })
+
+  it('are told from where they are doubtful', async () => {
+    expect(await warnings('rsa-1024.pem')).toEqual([
+      expect.stringContaining('policy.dkim[0].key: holds an RSA key of 1024 bits, where 2048 are usual'),
+    ])
+    expect(await warnings('ed25519.pem')).toEqual([
+      expect.stringContaining('policy.dkim[0]: signs example.com with Ed25519 alone'),
+    ])
+  })
+
+  it.skipIf(process.platform === 'win32')('should not be readable by everybody', async () => {
+    key('open.pem', rsa(2048))
+    for (const [mode, expected] of [
+      [0o644, [expect.stringContaining('policy.dkim[0].key: can be read by every user of this machine')]],
+      [0o640, []],
+    ] as const) {
+      chmodSync(at('open.pem'), mode)
+      expect(await warnings('open.pem')).toEqual(expected)
+    }
+  })
+})
+
 it('tells the errors of the schema, of secrets and of the environment all at once', async () => {
   const text = `
 hostname: relay.example.com

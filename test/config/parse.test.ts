@@ -181,8 +181,13 @@ describe('a warning', () => {
     ],
     [
       'an open relay',
-      `${exposed}access: { networks: [127.0.0.0/8, 0.0.0.0/0, "::/0", 10.0.0.0/8, "2000::/3"] }`,
-      [1, 2, 4].map((index) => `access.networks[${index}]: makes an open relay`),
+      `${exposed}access: { networks: [127.0.0.0/8, 0.0.0.0/0, "::/0", 10.0.0.0/8, "2000::/3", "::ffff:8.0.0.0/101"] }`,
+      [1, 2, 4, 5].map((index) => `access.networks[${index}]: makes an open relay`),
+    ],
+    [
+      'an open relay for some senders',
+      `${exposed}access: { networks: [{ network: 0.0.0.0/0, senders: ["*@example.com"] }] }`,
+      ['access.networks[0].network: makes an open relay'],
     ],
     ['every network, on loopback', `${valid}access: { networks: [0.0.0.0/0] }`, []],
     [
@@ -193,7 +198,7 @@ describe('a warning', () => {
     [
       'an admin port for everyone',
       `${valid}admin: { address: "::" }`,
-      ['admin.address: is not loopback: there is no login'],
+      ['admin.address: is not loopback: anyone who can reach it'],
     ],
     [
       'a sandbox for everyone',

@@ -129,6 +129,26 @@ describe('a backlog', () => {
     expect(new Set(delivered.map(({ attempts }) => attempts))).toEqual(new Set([1]))
   })
 
+  it('of a connector that is down leaves at once when an operator wants its hosts tried', async () => {
+    let up = false
+    const host = await inClear({ connect: () => (up ? '220 mx.example.net ESMTP\r\n' : hangUp) })
+    const running = await RunningDelivery.prepare({ connectors: [alpha(host)] })
+    for (let i = 0; i < 3; i++) await running.store()
+    running.delivery.start()
+    await running.events.until('connector')
+    await expect.poll(() => running.delivery.heldBytes).toBe(0)
+    running.delivery.retry('alpha')
+    // In vain the first time: the schedule goes on from there.
+    await running.events.until('connector', 2)
+    expect(running.state()).toBe('retry')
+    await expect.poll(() => running.delivery.heldBytes).toBe(0)
+    up = true
+    running.delivery.retry('alpha')
+    running.delivery.retry('gone')
+    await running.events.until('delivered', 3)
+    expect(running.state()).toBe('ready')
+  })
+
   it('of a connector that is down costs the others no claims', async () => {
     const host = await inClear()
     const down = alpha({ port: await closedPort() }, { id: 'beta' })

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { type AnsweredAttempt, type Disposition, dispose, expire } from '../../src/delivery/disposition.ts'
+import {
+  type AnsweredAttempt,
+  type Disposition,
+  dispose,
+  expire,
+  removalReport,
+} from '../../src/delivery/disposition.ts'
 import type { Notify } from '../../src/envelope.ts'
 import type { QueuedRecipient, QueueItem } from '../../src/queue/queue.ts'
 import { permanent, type Reply, success, temporary } from '../../src/reply.ts'
@@ -117,6 +123,7 @@ describe('several recipients', () => {
         event: 'delivered',
         itemId: '01JZZZZZZZAAAAAAAAAA-1',
         messageId: '01JZZZZZZZAAAAAAAAAA',
+        internetMessageId: '<01JZZZZZZZAAAAAAAAAA@example.com>',
         connector: 'alpha',
         from: 'newsletter@example.com',
         recipients: [{ address: 'a@example.org', reply: ok }],
@@ -433,5 +440,35 @@ describe('expire', () => {
     const disposition = at(100_000, { sender: sender('') })
     expect(disposition.report).toBeNull()
     expect(disposition.events(null)).toEqual([expect.objectContaining({ event: 'expired', dsnId: null })])
+  })
+})
+
+describe('removalReport', () => {
+  it('tells of each recipient that still waits, in the words of Exchange', () => {
+    const removed = item(to('a@example.org', { state: 'delivered' }, { state: 'failed' }, 'b@example.org'))
+    expect(removalReport(removed)).toMatchObject({
+      kind: 'failed',
+      itemId: removed.id,
+      recipients: ['a@example.org', 'b@example.org'].map((address) => ({
+        address,
+        fate: 'removed',
+        reply: { code: 550, enhanced: '4.3.2', text: 'Message deleted by administrative action' },
+        host: null,
+        lastAttemptAt: null,
+      })),
+    })
+  })
+
+  it.each<[Notify, boolean]>([
+    [null, true],
+    [['failure'], true],
+    [['success', 'delay'], false],
+    ['never', false],
+  ])('keeps to NOTIFY: %j', (notify, told) => {
+    expect(removalReport(item(to({ notify }))) !== null).toBe(told)
+  })
+
+  it('is never about mail from the null reverse-path', () => {
+    expect(removalReport(item({ sender: sender('') }))).toBeNull()
   })
 })

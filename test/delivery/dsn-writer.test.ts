@@ -99,6 +99,7 @@ describe('the message', () => {
       event: 'dsn',
       messageId: message.id,
       about: item.id,
+      aboutInternetMessageId: item.internetMessageId,
       kind: 'failed',
       to: 'author@example.com',
       connector: 'beta',
@@ -151,6 +152,19 @@ describe('the original', () => {
     const text = textOf(await writer().write(item, report, original))
     expect(text).toContain(header)
     expect(text).not.toContain('The text of the original.')
+    expect(queue.calls('body')).toBe(0)
+  })
+
+  it('does not come back of a message that required TLS: the report may have to go without', async () => {
+    const { item, report } = await failed(original, { ret: 'full' })
+    const message = { ...item, requireTls: true }
+    for (const body of [original, null]) {
+      const written = await writer().write(message, report, body)
+      expect(textOf(written)).not.toMatch(/Original|X-Last|text of the original|rfc822-headers/)
+      expect(textOf(written)).toContain('Subject: Undeliverable: your message\r\n')
+      expect(textOf(written)).toContain(`In-Reply-To: ${item.internetMessageId}\r\n`)
+      expect(messageOf(written).items[0]).toMatchObject({ requireTls: false })
+    }
     expect(queue.calls('body')).toBe(0)
   })
 

@@ -201,6 +201,14 @@ Reply: 550 5.1.1 User unknown
     )
   })
 
+  it('says that a person has removed the message', async () => {
+    const removed = { ...failed, fate: 'removed', host: null } as const
+    const { text } = await parse(dsnOf(reportOn([removed])))
+    expect(text).toMatch(
+      /^An administrator has removed your message before it was delivered to:\s+user@example.org/,
+    )
+  })
+
   it('names a hundred recipients of a kind, the status part all', async () => {
     const many = Array.from({ length: 150 }, (_, index) => ({ ...failed, address: `u${index}@example.org` }))
     const dsn = dsnOf(reportOn(many))
@@ -266,6 +274,7 @@ describe('the status part', () => {
     ['expired', temporary('3.2', 'Down', 421), 'failed', '4.3.2'],
     ['expired', { code: 450, enhanced: null, text: 'Later' }, 'failed', '4.4.7'],
     ['expired', permanent('5.3', 'Too many', 552), 'failed', '4.4.7'],
+    ['removed', { code: 550, enhanced: '4.3.2', text: 'Removed' }, 'failed', '4.3.2'],
     ['delayed', { code: 450, enhanced: null, text: 'Later' }, 'delayed', '4.0.0'],
     ['relayed', success('1.5', 'Ok'), 'relayed', '2.1.5'],
     ['relayed', { code: 250, enhanced: null, text: 'Ok' }, 'relayed', '2.0.0'],

@@ -42,10 +42,13 @@ describe('parseExtensions', () => {
 
 describe('misfit', () => {
   const message: OutgoingMessage = {
+    id: 'ITEM-1',
+    internetMessageId: null,
     sender: { from: 'a@example.com', bodyType: '7bit', smtpUtf8: false, ret: null, envid: null },
     recipients: [{ address: 'b@example.org', notify: null, orcpt: null }],
     sizeBytes: 1000,
     eightBit: false,
+    requireTls: false,
   }
 
   it.each<[string, Partial<OutgoingMessage>, Partial<Extensions>, number | null]>([

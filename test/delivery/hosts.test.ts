@@ -60,6 +60,30 @@ describe('round robin', () => {
   })
 })
 
+describe('a host without TLS', () => {
+  it('is not asked for TLS for a while', async () => {
+    const { order, hosts, host, clock } = world(['a', 'b'])
+    expect(hosts.anyMayOfferTls).toBe(true)
+    await order()
+    hosts.offersNoTls(host('a'))
+    expect([hosts.mayOfferTls(host('a')), hosts.mayOfferTls(host('b'))]).toEqual([false, true])
+    expect(hosts.anyMayOfferTls).toBe(true)
+    hosts.offersNoTls(host('b'))
+    expect(hosts.anyMayOfferTls).toBe(false)
+    clock.at += resolutionMs
+    expect(hosts.anyMayOfferTls).toBe(true)
+  })
+
+  it('is used for other mail in its turn', async () => {
+    const { order, hosts, host } = world(['a', 'b'])
+    hosts.offersNoTls(host('a'))
+    expect([await order(), await order()]).toEqual([
+      ['a', 'b'],
+      ['b', 'a'],
+    ])
+  })
+})
+
 describe('a host that failed', () => {
   it('goes behind the others, which share its load', async () => {
     const { order, hosts, host } = world(['a', 'b', 'c', 'd'])

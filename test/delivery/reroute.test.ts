@@ -34,6 +34,7 @@ function item(recipients: readonly QueuedRecipient[], change: Partial<QueueItem>
     attempts: 3,
     nextAttemptAt: 70_000,
     suspended: null,
+    requireTls: false,
     lastError: null,
     ...change,
   }

@@ -320,6 +320,25 @@ describe('never in clear', () => {
     expect(told(await connection.send(message(), text))).toEqual(['250 2.0.0 Queued as 4711'])
   })
 
+  it('sends nothing of a message that requires TLS over a connection in clear, and others after it', async () => {
+    const server = await inClear()
+    const connection = await opened(server)
+    const refused = 'message: 451 4.7.30 The message requires TLS, which the smart host does not offer'
+    expect(told(await connection.send(message({ requireTls: true }), text))).toBe(refused)
+    expect(connection.usable).toBe(true)
+    expect(connection.messages).toBe(0)
+    expect(server.session.clear).toBe('EHLO relay.example.com\r\n')
+    expect(told(await connection.send(message(), text))).toEqual(['250 2.0.0 Queued as 4711'])
+  })
+
+  it('sends it over TLS, required of the host or not', async () => {
+    const server = await start({ tls: certificates.good })
+    const connection = await opened(server, withLogin)
+    expect(told(await connection.send(message({ requireTls: true }), text))).toEqual([
+      '250 2.0.0 Queued as 4711',
+    ])
+  })
+
   it('speaks no TLS older than 1.2', async () => {
     const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const
     const server = await start({ tls: { ...certificates.good, ...old } })

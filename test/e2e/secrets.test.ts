@@ -61,8 +61,13 @@ it('no password is in the log, the answers of the admin port, the data, or what 
     ...(await filesIn(join(relay.directory, 'data'))),
   }
   expect(Object.keys(told)).toEqual(expect.arrayContaining(['/metrics', 'check', 'queue/data.mdb']))
+  const token = told['admin-token']!.trim()
+  expect(token).toHaveLength(43)
+  delete told['admin-token']
   const leaks = Object.entries(told).flatMap(([where, text]) =>
-    spellings.filter((spelling) => text.includes(spelling)).map((spelling) => `${where}: ${spelling}`),
+    [...spellings, token]
+      .filter((spelling) => text.includes(spelling))
+      .map((spelling) => `${where}: ${spelling}`),
   )
   expect(leaks).toEqual([])
 })

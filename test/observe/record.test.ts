@@ -31,6 +31,7 @@ const accepted = {
     { address: 'b@example.org', connector: '29' },
     { address: 'c@example.net', connector: 'other' },
   ],
+  forms: null,
   client,
   sizeBytes: 4096,
   tls: null,
@@ -52,6 +53,14 @@ const later = temporary('2.2', 'Mailbox full', 452)
 const never = permanent('1.1', 'No such user')
 const oneLater = [{ address: 'b@example.org', reply: later }]
 const oneNever = [{ address: 'b@example.org', reply: never }]
+
+const check = { event: 'checked', messageId: item.messageId, checker: 'virus', durationMs: 4 } as const
+const byRule = {
+  messageId: item.messageId,
+  by: 'Cards',
+  from: 'a@example.com',
+  recipients: ['b@example.org'],
+} as const
 
 /** Each event, the level and fields of its line, and the counter that moves with it. */
 const table: [MailEvent, string, object, string | null][] = [
@@ -178,9 +187,84 @@ const table: [MailEvent, string, object, string | null][] = [
     null,
   ],
   [
-    { ...item, event: 'removed', reason: 'asked by an operator' },
+    { ...accepted, forms: [item.messageId, '01JABCDEFGHJKMNPQRSX'] },
     'info',
-    { ...item, reason: 'asked by an operator' },
+    { forms: [item.messageId, '01JABCDEFGHJKMNPQRSX'] },
+    'relay_messages_accepted_total 1',
+  ],
+  [
+    {
+      event: 'rule',
+      messageId: item.messageId,
+      rule: 'Cards',
+      mode: 'enforce',
+      because: [{ condition: 'sensitiveData', value: '************1111' }],
+      actions: ['hold'],
+      severity: 'high',
+      from: 'a@example.com',
+      recipients: ['b@example.org'],
+    },
+    'info',
+    {
+      rule: 'Cards',
+      because: [{ condition: 'sensitiveData', value: '************1111' }],
+      severity: 'high',
+      recipients: ['b@example.org'],
+    },
+    'relay_policy_rule_matches_total{rule="Cards",mode="enforce"} 1',
+  ],
+  [
+    { ...check, verdict: 'reject', away: null, note: 'Eicar found' },
+    'info',
+    { checker: 'virus', verdict: 'reject', note: 'Eicar found', durationMs: 4 },
+    'relay_policy_checks_total{checker="virus",verdict="reject",away="no"} 1',
+  ],
+  [
+    { ...check, verdict: 'defer', away: 'connect ECONNREFUSED', note: null },
+    'warn',
+    { away: 'connect ECONNREFUSED' },
+    'relay_policy_checks_total{checker="virus",verdict="defer",away="yes"} 1',
+  ],
+  [
+    { event: 'limited', messageId: item.messageId, limit: 'per-user', of: 'exchange', over: 'defer' },
+    'warn',
+    { limit: 'per-user', of: 'exchange', over: 'defer' },
+    'relay_policy_limited_total{limit="per-user",over="defer"} 1',
+  ],
+  [
+    { ...byRule, event: 'dropped' },
+    'info',
+    { by: 'Cards', recipients: ['b@example.org'] },
+    'relay_recipients_dropped_total 1',
+  ],
+  [
+    { ...byRule, event: 'refused', reply: never, dsnId: null },
+    'warn',
+    { by: 'Cards', recipients: ['b@example.org'], reply: '550 5.1.1 No such user', dsnId: null },
+    'relay_recipients_refused_total 1',
+  ],
+  [
+    {
+      event: 'notice',
+      messageId: item.messageId,
+      about: item.messageId,
+      rule: 'Cards',
+      to: ['c@example.org'],
+    },
+    'info',
+    { about: item.messageId, rule: 'Cards', to: ['c@example.org'] },
+    'relay_policy_notices_total{rule="Cards"} 1',
+  ],
+  [
+    {
+      ...{ ...item, event: 'removed', from: 'a@example.com', recipients: ['b@example.org'] },
+      ...{ by: 'local', reason: 'asked by an operator' },
+    },
+    'info',
+    {
+      ...{ ...item, from: 'a@example.com', recipients: ['b@example.org'] },
+      ...{ by: 'local', reason: 'asked by an operator' },
+    },
     'relay_items_changed_total{change="removed"} 1',
   ],
 ]

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { itemId, newMessageId, siblingMessageId } from '../../src/message-id.ts'
+import { itemId, newMessageId } from '../../src/message-id.ts'
 import {
   BodyMissing,
   type ItemState,
@@ -22,6 +22,20 @@ import {
 import { spend as spendPurely, type Tallies } from '../../src/queue/rate.ts'
 import { Prng } from '../support/prng.ts'
 import { newItem, newMessage, recipient, sender, t0 } from '../support/queue-fixtures.ts'
+import {
+  bytesOf,
+  claim,
+  ids,
+  itemIds,
+  kibibyte,
+  leaseMs,
+  nothing,
+  read,
+  sibling,
+  stageMessage,
+} from './contract-calls.ts'
+import { countedContract } from './contract-counted.ts'
+import { siblingsContract } from './contract-siblings.ts'
 
 /** One store of a backend, empty at first, and what may befall it. */
 export interface Harness {
@@ -31,16 +45,18 @@ export interface Harness {
   crash(queue: Queue): Promise<void>
   /** Overwrites the stored record of an item with bytes that are none. The store is closed meanwhile. */
   corrupt(itemId: string): Promise<void>
+  /** Changes the stored record of an item, as text. The store is closed meanwhile. */
+  edit(itemId: string, change: (record: string) => string): Promise<void>
   /** What a store that has no items still holds of the ones it had: nothing. Closes the queue. */
   residue?(): Promise<readonly string[]>
   /** Closes what is open and removes everything. */
   destroy(): Promise<void>
 }
 
-const leaseMs = 60_000
-const kibibyte = 1024
-
 export function queueContract(name: string, create: () => Promise<Harness>): void {
+  siblingsContract(name, create)
+  countedContract(name, create)
+
   describe(`${name} queue`, () => {
     let harness: Harness
     let queue: Queue
@@ -89,6 +105,7 @@ export function queueContract(name: string, create: () => Promise<Harness>): voi
           delayNoticeAt: null,
           attempts: 7,
           suspended: 'held by rule "large"',
+          requireTls: true,
           lastError: '450 4.2.1 busy',
         })
         await queue.put(message, { now: t0 })
@@ -777,6 +794,32 @@ export function queueContract(name: string, create: () => Promise<Harness>): voi
         })
       })
 
+      it("moves an item to another connector's queue, due at once, and leaves it suspended where it is", async () => {
+        const deferred = await queued({ nextAttemptAt: t0 + 60_000 })
+        const due = await queued({ nextAttemptAt: t0 - 5 })
+        const held = await queued({ nextAttemptAt: t0 + 60_000, suspended: 'held' })
+        const redirect = { kind: 'redirect', connector: 'beta' } as const
+        for (const id of [deferred, due, held])
+          expect(await queue.change(id, redirect, { now: t0 + 1 })).toBe('done')
+        expect(await claim(queue, { limit: 5, now: t0 + 60_000 })).toEqual({
+          leased: [],
+          nextDueAt: new Map(),
+        })
+        expect(await queue.change(due, redirect, { now: t0 + 1 })).toBe('done')
+        expect((await queue.totals({ now: t0 + 1 })).connectors).toEqual(
+          new Map([['beta', { ready: 2, deferred: 0, leased: 0, suspended: 1 }]]),
+        )
+        const { leased } = await claim(queue, { connector: 'beta', limit: 5, now: t0 + 1 })
+        expect(leased.map(({ item }) => [item.id, item.connector, item.nextAttemptAt])).toEqual([
+          [due, 'beta', t0 - 5],
+          [deferred, 'beta', t0 + 1],
+        ])
+        expect(await queue.get(held, { now: t0 + 1 })).toMatchObject({
+          state: 'suspended',
+          item: { connector: 'beta', nextAttemptAt: t0 + 1 },
+        })
+      })
+
       it('removes, with a DSN or without', async () => {
         const [one, two] = [await queued(), await queued({ suspended: 'held' })]
         const dsn = sibling(two)
@@ -795,6 +838,7 @@ export function queueContract(name: string, create: () => Promise<Harness>): voi
           { kind: 'suspend', reason: 'x' },
           { kind: 'resume' },
           { kind: 'retry' },
+          { kind: 'redirect', connector: 'beta' },
           { kind: 'remove', dsn },
         ] as const)
           expect(await queue.change(id, change, { now: t0 })).toBe('busy')
@@ -915,6 +959,19 @@ export function queueContract(name: string, create: () => Promise<Harness>): voi
         await expect(queue.settle(lease, nothing, { now: t0 + leaseMs })).rejects.toThrow(LeaseLost)
         await expect(read(queue, gone.id)).rejects.toThrow(BodyMissing)
       })
+    })
+
+    it('reads a record from before requireTls existed, as false', async () => {
+      const message = newItem({ requireTls: true })
+      const id = message.items[0]!.id
+      await queue.put(message, { now: t0 })
+      await queue.close({ deadlineMs: 1000 })
+      await harness.edit(id, (record) => record.replace(',"requireTls":true', ''))
+      queue = await harness.open()
+      const { item, lease } = (await claim(queue)).leased[0]!
+      expect(item).toEqual({ ...message.items[0], requireTls: false })
+      await queue.settle(lease, { items: [{ ...item, attempts: 1 }], dsn: null }, { now: t0 })
+      expect((await queue.get(id, { now: t0 }))?.item).toEqual({ ...item, attempts: 1 })
     })
 
     describe('a record that cannot be read', () => {
@@ -1123,60 +1180,9 @@ export function queueContract(name: string, create: () => Promise<Harness>): voi
   })
 }
 
-const nothing = { items: [], dsn: null } as const
-
 function refusedOf(spent: Spent): Extract<Spent, { granted: false }> {
   if (spent.granted) throw new Error('granted')
   return spent
-}
-
-interface ClaimFields {
-  readonly connector?: string | readonly string[]
-  readonly limit?: number
-  readonly now?: number
-}
-
-/** Claims from connector `alpha`, one item, at `t0`, unless `fields` says otherwise. */
-function claim(queue: Queue, fields: ClaimFields = {}) {
-  const connectors = [fields.connector ?? 'alpha'].flat()
-  const limit = fields.limit ?? 1
-  return queue.claim({
-    now: fields.now ?? t0,
-    leaseMs,
-    connectors: connectors.map((connector) => ({ connector, limit })),
-  })
-}
-
-const ids = (leased: readonly LeasedItem[]): string[] => leased.map(({ item }) => item.id)
-const itemIds = (message: NewMessage): string[] => message.items.map(({ id }) => id)
-
-function bytesOf(message: NewMessage): Buffer {
-  if (message.body.kind !== 'inline') throw new Error('not an inline body')
-  return message.body.bytes
-}
-
-/** A DSN about an item: to connector `dsn`. */
-function sibling(id: string): NewMessage {
-  const item = { connector: 'dsn', sender: sender('') }
-  return newItem(item, { id: siblingMessageId(t0, id), body: Buffer.from('Subject: DSN\r\n\r\nFailed.\r\n') })
-}
-
-async function read(queue: Queue, messageId: string): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  for await (const chunk of queue.body(messageId)) chunks.push(chunk)
-  return Buffer.concat(chunks)
-}
-
-async function stageMessage(
-  queue: Queue,
-  bytes: Buffer,
-  options: { chunkBytes: number },
-): Promise<NewMessage> {
-  const stage = await queue.stage(newMessageId(t0))
-  for (let at = 0; at < bytes.length; at += options.chunkBytes)
-    await stage.append(bytes.subarray(at, at + options.chunkBytes))
-  const message = newItem({ sizeBytes: bytes.length }, { id: stage.messageId })
-  return { ...message, body: { kind: 'staged', stage } }
 }
 
 async function listAll(queue: Queue, filter: ListFilter, options: { limit: number }): Promise<ListedItem[]> {

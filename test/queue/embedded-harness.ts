@@ -34,20 +34,46 @@ export class EmbeddedHarness implements Harness {
     await queue.close({ deadlineMs: 1000 })
   }
 
-  async corrupt(itemId: string): Promise<void> {
+  corrupt(itemId: string): Promise<void> {
+    return this.edit(itemId, () => '{"id":"\xff\0')
+  }
+
+  async edit(itemId: string, change: (record: string) => string): Promise<void> {
     const root = open({ path: this.#dir, maxDbs: 16, encoding: 'binary', overlappingSync: false })
-    root.openDB({ name: 'items', encoding: 'binary' }).putSync(itemId, Buffer.from('{"id":"\xff\0', 'latin1'))
+    const items = root.openDB<Buffer, string>({ name: 'items', encoding: 'binary' })
+    const record = items.get(itemId)!.toString('latin1')
+    items.putSync(itemId, Buffer.from(change(record), 'latin1'))
     await root.close()
+  }
+
+  /** How many keys a database has. Closes the queue. */
+  async countOf(database: string): Promise<number> {
+    await this.#queue?.close({ deadlineMs: 1000 })
+    const root = open({ path: this.#dir, maxDbs: 16, encoding: 'binary', overlappingSync: false })
+    const count = root.openDB({ name: database, encoding: 'binary' }).getKeysCount()
+    await root.close()
+    return count
   }
 
   async residue(): Promise<readonly string[]> {
     await this.#queue?.close({ deadlineMs: 1000 })
     const root = open({ path: this.#dir, maxDbs: 16, encoding: 'binary', overlappingSync: false })
     const left: string[] = []
-    for (const name of ['items', 'bodies', 'staged', 'shared', 'due', 'deadlines', 'suspended', 'counts'])
+    const names = [
+      'items',
+      'bodies',
+      'bodyNames',
+      'staged',
+      'shared',
+      'due',
+      'deadlines',
+      'suspended',
+      'counts',
+    ]
+    for (const name of names)
       for (const key of root.openDB({ name }).getKeys()) left.push(`${name} ${String(key)}`)
     const bytes = root.openDB({ name: 'meta', encoding: 'string' }).get('bytes')
-    if (bytes !== '0') left.push(`${bytes} bytes`)
+    if (bytes !== undefined && bytes !== '0') left.push(`${bytes} bytes`)
     await root.close()
     return left
   }

@@ -1,7 +1,8 @@
 import { open } from 'lmdb'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { newMessageId } from '../../src/message-id.ts'
-import { isDiskFull } from '../../src/queue/embedded-store.ts'
+import { isDiskFull } from '../../src/queue/embedded-directory.ts'
+import type { Queue } from '../../src/queue/queue.ts'
 import { newItem, newMessage, t0 } from '../support/queue-fixtures.ts'
 import { queueContract } from './contract.ts'
 import { EmbeddedHarness } from './embedded-harness.ts'
@@ -31,8 +32,11 @@ describe('the embedded queue alone', () => {
 
   it('removes at the next opening what a crash left of bodies that were never put', async () => {
     const queue = await harness.open()
-    const stage = await queue.stage(newMessageId(t0))
-    for (let n = 0; n < 8; n++) await stage.append(Buffer.alloc(100_000))
+    const messageId = newMessageId(t0)
+    for (const id of [messageId, messageId, newMessageId(t0)]) {
+      const stage = await queue.stage(id)
+      for (let n = 0; n < 8; n++) await stage.append(Buffer.alloc(100_000))
+    }
     await queue.put(newMessage(), { now: t0 })
     await harness.crash(queue)
     const reopened = await harness.open()
@@ -43,6 +47,26 @@ describe('the embedded queue alone', () => {
     })
     for (const { lease } of leased) await reopened.settle(lease, { items: [], dsn: null }, { now: t0 })
     expect(await harness.residue()).toEqual([])
+  })
+
+  it('forgets in time what nothing counts of any more', async () => {
+    const windows = [{ limit: 'messagesPerMinute', windowMs: 60_000, most: 10, amount: 1 }]
+    const spend = (queue: Queue, range: [from: number, to: number], now: number) =>
+      Promise.all(
+        Array.from({ length: range[1] - range[0] }, (_, n) =>
+          queue.spend({ key: `limit:a:${range[0] + n}`, windows, now }),
+        ),
+      )
+    const first = await harness.open()
+    await spend(first, [0, 400], t0)
+    await first.close({ deadlineMs: 5000 })
+    const queue = await harness.open()
+    await spend(queue, [0, 10], t0 + 3_600_000)
+    for (let from = 400; from < 800; from += 20) await spend(queue, [from, from + 20], t0 + 3_600_000)
+    const list = await queue.counted('limit:', { now: t0 + 3_600_000, limit: 1000 })
+    expect(list).toHaveLength(410)
+    // 400 that are new have had the next 800 looked at, in turn, among 400 to 800.
+    expect(await harness.countOf('rates')).toBeLessThan(410 + 40)
   })
 
   it('refuses a store of another format, and leaves it as it is', async () => {

@@ -72,17 +72,26 @@ class ModelRun {
 
   async put(): Promise<void> {
     const { now } = this.#model
-    const id = this.#messageId()
-    const items = Array.from({ length: this.#random.pick([1, 1, 1, 2, 3]) }, () => this.#fields())
-    const size = this.#random.pick([0, 1, 500, 500, 500, 70_000])
-    const message = newMessage({ id, receivedAt: now, body: Buffer.alloc(size, id), items })
-    const toLease = message.items.filter((item) => item.suspended === null && this.#random.chance(0.4))
-    const itemIds = toLease.map((item) => item.id)
-    const leases = await this.#queue.put(message, { now, lease: { itemIds, leaseMs } })
-    expect(leases.map((lease) => lease.itemId)).toEqual(itemIds)
-    this.#model.put(message)
+    const message = this.#message(this.#messageId())
+    const siblings = Array.from({ length: this.#random.pick([0, 0, 0, 1, 3]) }, () =>
+      this.#message(this.#siblingId(message.id)),
+    )
+    const messages = [message, ...siblings]
+    const items = messages.flatMap((each) => each.items)
+    const itemIds = items
+      .filter((item) => item.suspended === null && this.#random.chance(0.4))
+      .map((item) => item.id)
+    const [first, ...others] = await Promise.all(messages.map((each) => this.#perhapsStaged(each)))
+    const lease = { itemIds, leaseMs }
+    const leases = await this.#queue.put(first!, {
+      now,
+      lease,
+      ...(others.length > 0 && { siblings: others }),
+    })
+    expect(leases.map((each) => each.itemId)).toEqual(itemIds)
+    for (const each of messages) this.#model.put(each)
     this.#granted(leases)
-    this.#remember(...message.items.map((item) => item.id))
+    this.#remember(...items.map((item) => item.id))
   }
 
   async claim(): Promise<void> {
@@ -143,6 +152,7 @@ class ModelRun {
       { kind: 'suspend', reason: `held ${this.#random.integer(1, 3)}` },
       { kind: 'resume' },
       { kind: 'retry' },
+      { kind: 'redirect', connector: this.#random.pick(connectors) },
       { kind: 'remove', dsn },
     ])
     const result = await this.#queue.change(id, change, { now: this.#model.now })
@@ -250,6 +260,29 @@ class ModelRun {
     return newMessageId(this.#model.now).slice(0, 10) + random
   }
 
+  #siblingId(id: string): string {
+    return this.#messageId().slice(0, -1) + messageIdPartitionDigit(id)
+  }
+
+  #message(id: string): NewMessage {
+    const items = Array.from({ length: this.#random.pick([1, 1, 1, 2, 3]) }, () => this.#fields())
+    const size = this.#random.pick([0, 1, 500, 500, 500, 65_536, 70_000])
+    return newMessage({ id, receivedAt: this.#model.now, body: Buffer.alloc(size, id), items })
+  }
+
+  /** The same message, its body now and then on its way through the store, beside one that is given up. */
+  async #perhapsStaged(message: NewMessage): Promise<NewMessage> {
+    if (message.body.kind !== 'inline' || this.#random.chance(0.7)) return message
+    const { bytes } = message.body
+    const isSecond = this.#random.chance(0.5)
+    const [one, other] = [await this.#queue.stage(message.id), await this.#queue.stage(message.id)]
+    const [taken, left] = isSecond ? [other, one] : [one, other]
+    await taken.append(bytes)
+    await left.append(Buffer.alloc(80_000, 'x'))
+    await left.discard()
+    return { ...message, body: { kind: 'staged', stage: taken } }
+  }
+
   #fields(): Partial<QueueItem> {
     const { now } = this.#model
     return {
@@ -260,6 +293,7 @@ class ModelRun {
       delayNoticeAt: this.#random.chance(0.5) ? now + this.#random.integer(0, 500) : null,
       expiresAt: now + this.#random.integer(0, 1500),
       suspended: this.#random.chance(0.15) ? 'held' : null,
+      requireTls: this.#random.chance(0.1),
     }
   }
 
@@ -285,7 +319,6 @@ class ModelRun {
   }
 
   #dsn(id: string): NewMessage {
-    const dsnId = this.#messageId().slice(0, -1) + messageIdPartitionDigit(id)
-    return newMessage({ id: dsnId, receivedAt: this.#model.now, items: [this.#fields()] })
+    return newMessage({ id: this.#siblingId(id), receivedAt: this.#model.now, items: [this.#fields()] })
   }
 }

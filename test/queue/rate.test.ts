@@ -1,7 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { RateWindow } from '../../src/queue/queue.ts'
-import { decodeTallies, encodeTallies, spend, type Tallies, type Tally } from '../../src/queue/rate.ts'
+import {
+  countedNow,
+  decodeTallies,
+  encodeTallies,
+  spend,
+  type Tallies,
+  type Tally,
+} from '../../src/queue/rate.ts'
 
 const second = 1000
 const day = 86_400_000
@@ -157,7 +164,7 @@ it('never has more than the limit in any interval, and loses no more than a fift
           expect(spend(tallies, { windows: [window], now: spent.retryAt }).spent.granted).toBe(true)
         }
       }
-      expect(tallies['messagesPerSecond:1000']?.length ?? 0).toBeLessThanOrEqual(51)
+      expect(tallies['messagesPerSecond:1000']?.tallies.length ?? 0).toBeLessThanOrEqual(51)
     }),
   )
 })
@@ -169,7 +176,18 @@ it('is read back as it was written, and what was not written by it is not read',
     expect(decodeTallies(text), text).toBeNull()
 })
 
+it('is read back from before the limit was kept with it, and counts', () => {
+  const slot = t0 / 20
+  const tallies = decodeTallies(`{"messagesPerSecond:1000":[[${slot},2]]}`)!
+  expect(spend(tallies, { windows: [perSecond(2)], now: t0 }).spent.granted).toBe(false)
+  expect(countedNow(tallies, { key: '29', now: t0 })).toEqual([
+    { key: '29', limit: 'messagesPerSecond', windowMs: second, amount: 2, most: 0 },
+  ])
+  const { tallies: after } = spend(tallies, { windows: [perSecond(3)], now: t0 })
+  expect(countedNow(after, { key: '29', now: t0 })).toMatchObject([{ amount: 3, most: 3 }])
+})
+
 /** Amounts by slots after `t0`. */
 function counted(name: string, amounts: readonly Tally[]): Tallies {
-  return { [name]: amounts.map(([slot, amount]) => [t0 / 20 + slot, amount]) }
+  return { [name]: { most: 6, tallies: amounts.map(([slot, amount]) => [t0 / 20 + slot, amount]) } }
 }

@@ -26,9 +26,16 @@ export class RedisHarness implements Harness {
   /** Nobody uses the queue any more, and it is not closed: to Redis that is what a dead process is. */
   async crash(): Promise<void> {}
 
-  async corrupt(itemId: string): Promise<void> {
+  corrupt(itemId: string): Promise<void> {
+    return this.edit(itemId, () => '{"id":')
+  }
+
+  async edit(itemId: string, change: (record: string) => string): Promise<void> {
     for (const { server, key } of await this.#keys())
-      if (key.endsWith(`:item:${itemId}`)) await server.cli('HSET', key, 'j', '{"id":')
+      if (key.endsWith(`:item:${itemId}`)) {
+        const record = await server.cli('HGET', key, 'j')
+        await server.cli('HSET', key, 'j', change(record.trimEnd()))
+      }
   }
 
   async residue(): Promise<readonly string[]> {

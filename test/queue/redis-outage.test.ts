@@ -46,15 +46,16 @@ describe.skipIf(!redisAvailable).concurrent('at the same time', () => {
     const submit = async (leased: boolean) => {
       while (working) {
         const message = newMessage({ body: Buffer.alloc(2000, 'x') })
-        const id = idOf(message)
-        const lease = leased ? { itemIds: [id], leaseMs } : undefined
+        const siblings = leased ? [] : [newMessage({ id: siblingMessageId(t0, message.id) })]
+        const together = [message, ...siblings].map(idOf)
+        const lease = leased ? { itemIds: [idOf(message)], leaseMs } : undefined
         try {
-          const [held] = await queue.put(message, { ...at, ...(lease && { lease }) })
-          kept.add(id)
+          const [held] = await queue.put(message, { ...at, siblings, ...(lease && { lease }) })
+          for (const id of together) kept.add(id)
           if (held) await settle({ item: message.items[0]!, lease: held })
         } catch (error) {
           if (!(error instanceof QueueUnavailable)) throw error
-          refused.add(id)
+          for (const id of together) refused.add(id)
         }
       }
     }
@@ -111,13 +112,16 @@ describe.skipIf(!redisAvailable).concurrent('at the same time', () => {
       await redis.destroy()
     })
     proxy.loseReply({ refuse: true })
-    await expect(queue.put(newMessage(), at)).rejects.toThrow(QueueUnavailable)
+    const message = newMessage({ items: [{}, { connector: 'beta' }] })
+    const siblings = [newMessage({ id: siblingMessageId(t0, message.id) })]
+    await expect(queue.put(message, { ...at, siblings })).rejects.toThrow(QueueUnavailable)
     // It was stored: another node, had there been one, would see it now.
-    expect(await redis.cli('ZCARD', '{relay:0}:items')).toBe('1\n')
+    expect(await redis.cli('ZCARD', '{relay:0}:items')).toBe('3\n')
     proxy.restore()
     const { leased } = await vi.waitFor(() => claim(queue), { timeout: 5000 })
     expect(leased).toEqual([])
     expect(await queue.totals(at)).toEqual({ connectors: new Map(), items: 0, corrupt: 0 })
+    expect(await redis.cli('KEYS', '*:message:*')).toBe('\n')
     expect(logged.filter((line) => /refused/.test(line))).toHaveLength(2)
   }, 40_000)
 })
@@ -218,6 +222,22 @@ describe.skipIf(!redisAvailable)('when an answer is lost', () => {
     expect((await queue.totals(at)).items).toBe(1)
     await queue.settle(lease!, gone, at)
     expect((await queue.totals(at)).items).toBe(0)
+  })
+
+  it('a message and its siblings are put once, with the leases asked for of each', async () => {
+    const message = newMessage()
+    const id = siblingMessageId(t0, message.id)
+    const stage = await queue.stage(id)
+    await stage.append(Buffer.from('staged'))
+    const other = newMessage({ id, items: [{}, { suspended: 'held' }] })
+    const siblings: NewMessage[] = [{ ...other, body: { kind: 'staged', stage } }]
+    const lease = { itemIds: [idOf(message), idOf(other)], leaseMs }
+    proxy.loseReply()
+    const leases = await queue.put(message, { ...at, siblings, lease })
+    expect(leases.map(({ itemId }) => itemId)).toEqual(lease.itemIds)
+    expect((await queue.totals(at)).items).toBe(3)
+    for (const each of leases) await queue.settle(each, gone, at)
+    expect((await queue.totals(at)).items).toBe(1)
   })
 
   it('a claim has what it leased', async () => {

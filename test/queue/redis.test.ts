@@ -178,10 +178,65 @@ describe.skipIf(!redisAvailable)('a server of its own', () => {
     for (const stage of [left, taken]) await stage.append(Buffer.from('staged'))
     const message = newMessage({ id: taken.messageId })
     await opened.put({ ...message, body: { kind: 'staged', stage: taken } }, { now: t0 })
-    expect(Number(await redis.cli('TTL', `{relay:0}:body:${left.messageId}`))).toBeGreaterThan(3000)
-    expect(await redis.cli('TTL', `{relay:0}:body:${taken.messageId}`)).toBe('-1\n')
+    const ttl = async ({ messageId }: { messageId: string }) =>
+      Number(await redis.cli('TTL', await bodyKey(messageId)))
+    expect(await ttl(left)).toBeGreaterThan(3000)
+    expect(await ttl(taken)).toBe(-1)
   })
+
+  it('refuses to read a stage that has expired, or to add to one that a message has', async () => {
+    const opened = await start()
+    const [left, taken] = [await opened.stage(newMessageId(t0)), await opened.stage(newMessageId(t0))]
+    for (const stage of [left, taken]) await stage.append(Buffer.from('staged'))
+    await redis.cli('DEL', await bodyKey(left.messageId))
+    await expect(bytesIn(left.read())).rejects.toThrow(QueueUnavailable)
+    const message = newMessage({ id: taken.messageId })
+    await opened.put({ ...message, body: { kind: 'staged', stage: taken } }, { now: t0 })
+    await expect(taken.append(Buffer.from(' more'))).rejects.toThrow(/exists/)
+    expect((await bytesIn(opened.body(message.id))).toString()).toBe('staged')
+  })
+
+  it('reads, and removes, a body that was staged before stages had names', async () => {
+    const opened = await start()
+    const stage = await opened.stage(newMessageId(t0))
+    await stage.append(Buffer.from('staged '))
+    await stage.append(Buffer.from('long ago'))
+    const message = newMessage({ id: stage.messageId })
+    await opened.put({ ...message, body: { kind: 'staged', stage } }, { now: t0 })
+    await redis.cli('RENAME', await bodyKey(message.id), `{relay:0}:body:${message.id}`)
+    await redis.cli('HDEL', `{relay:0}:message:${message.id}`, 'name')
+    expect((await bytesIn(opened.body(message.id))).toString()).toBe('staged long ago')
+    const { leased } = await opened.claim(alpha)
+    await opened.settle(leased[0]!.lease, { items: [], dsn: null }, alpha)
+    expect(await redis.cli('KEYS', '*:body:*')).toBe('\n')
+  })
+
+  it('forgets in time what nothing counts of any more', async () => {
+    const opened = await start()
+    const windows = [{ limit: 'messagesPerMinute', windowMs: 60_000, most: 10, amount: 1 }]
+    const spend = (key: string) => opened.spend({ key, windows, now: t0 })
+    for (let n = 0; n < 300; n++) await spend(`limit:a:${n}`)
+    const count = '{relay:0}:rate:messagesPerMinute:60000:limit:a:7'
+    expect(Number(await redis.cli('PTTL', count))).toBeGreaterThan(60_000)
+    expect(Number(await redis.cli('PTTL', '{relay:0}:rates'))).toBeGreaterThan(60_000)
+    // As if their time had come.
+    for (let n = 0; n < 290; n++) await redis.cli('DEL', count.replace(/7$/, `${n}`))
+    for (let n = 300; n < 600; n++) await spend(`limit:a:${n}`)
+    expect(await opened.counted('limit:', { now: t0, limit: 1000 })).toHaveLength(310)
+    // 300 that are new have had 600 others looked at, among 300 to 600.
+    expect(Number(await redis.cli('ZCARD', '{relay:0}:rates'))).toBeLessThan(310 + 145)
+  })
+
+  async function bodyKey(messageId: string): Promise<string> {
+    return (await redis.cli('KEYS', `{relay:0}:body:${messageId}*`)).trim()
+  }
 })
+
+async function bytesIn(chunks: AsyncIterable<Buffer>): Promise<Buffer> {
+  const all: Buffer[] = []
+  for await (const chunk of chunks) all.push(chunk)
+  return Buffer.concat(all)
+}
 
 /** These wait for the queue's own clocks, so they wait together. */
 describe.skipIf(!redisAvailable).concurrent('within seconds', () => {

@@ -23,7 +23,7 @@ interface Setup {
   /** Users in place of allowed networks. */
   readonly users?: true
   /** As well as them. */
-  readonly networks?: string[]
+  readonly networks?: Config['access']['networks']
 }
 
 const small = { maxMessageSize: 100_000 }
@@ -35,6 +35,11 @@ const listeners: Record<string, Setup> = {
   required: { config: { tls: 'required' }, users: true, networks: ['127.0.0.0/8'] },
   implicit: { config: { tls: 'implicit' }, users: true },
   closed: { config: { tls: 'off' }, networks: ['192.0.2.0/24'] },
+  'senders-of-networks': {
+    config: { tls: 'off', authWithoutTls: true },
+    users: true,
+    networks: ['127.0.0.0/8', { network: '127.0.0.1/32', senders: ['*@app.example.com'] }],
+  },
   'few-recipients': { config: { tls: 'off', maxRecipients: 2 } },
   'few-commands': { config: { tls: 'off', maxCommands: 10 } },
 }

@@ -77,6 +77,7 @@ describe('a transaction', () => {
       session: {
         client: { address: '127.0.0.1', listener: 'test', user: null },
         helo: 'client.example.com',
+        senders: 'all',
         protocol: 'ESMTP',
         tls: null,
       },
@@ -93,6 +94,20 @@ describe('a transaction', () => {
         { address: 'c@xn--mnchen-3ya.example', notify: 'never', orcpt: null },
       ],
     })
+  })
+
+  it.each([
+    ['check', ['a@example.com']],
+    ['ignore', 'all'],
+  ] as const)('says as whom its From field may speak: fromField %s, %j', async (fromField, senders) => {
+    const networks = [{ network: '127.0.0.0/8', senders: ['a@example.com'] }]
+    const running = await runListener({ access: { networks, fromField } })
+    const client = await greet(running)
+    await client.command('MAIL FROM:<>')
+    await client.command('RCPT TO:<b@example.org>')
+    await client.command('DATA')
+    expect(await client.command('Subject: x\r\n.')).toMatch(/^250 /)
+    expect(running.reception.messages[0]!.transaction.session.senders).toEqual(senders)
   })
 
   it('takes nothing over from a MAIL that was refused', async () => {

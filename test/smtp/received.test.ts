@@ -6,6 +6,7 @@ const session: Session = {
   id: 's',
   client: { address: '192.0.2.1', listener: 'test', user: 'alice' },
   helo: 'mail.example.com',
+  senders: 'all',
   protocol: 'ESMTPSA',
   tls: 'TLSv1.3 TLS_AES_256_GCM_SHA384',
 }

@@ -1,17 +1,26 @@
 /** Reception on a real store and a real delivery: what the client is told, what is kept, and what leaves. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { policySchema } from '../../src/config/policy-schema.ts'
 import { type Config, configSchema, listenerSchema } from '../../src/config/schema.ts'
+import { DsnWriter } from '../../src/delivery/dsn-writer.ts'
 import type { EnvelopeSender } from '../../src/envelope.ts'
+import { inspect } from '../../src/message/content/mime.ts'
+import { SubmissionLimits } from '../../src/policy/limits.ts'
+import { PolicyMail } from '../../src/policy/policy-mail.ts'
+import { compileRules } from '../../src/policy/rules/evaluate.ts'
+import { DkimSigner } from '../../src/policy/signing.ts'
+import { PolicyStation } from '../../src/policy/station.ts'
 import { QueueFull, type QueueItem, QueueUnavailable } from '../../src/queue/queue.ts'
-import { formatReply, type Reply } from '../../src/reply.ts'
+import { formatReply } from '../../src/reply.ts'
 import { buildRoutes } from '../../src/route/route.ts'
 import { MemoryBudget } from '../../src/smtp/body-writer.ts'
 import { ContentCutOff } from '../../src/smtp/content.ts'
 import { MessageReception } from '../../src/smtp/reception.ts'
 import type { Session, Transaction } from '../../src/smtp/transaction.ts'
 import { closedPort } from '../support/closed-port.ts'
+import type { Limits } from '../support/faulty-queue.ts'
 import { t0 } from '../support/queue-fixtures.ts'
-import { alpha, RunningDelivery } from '../support/running-delivery.ts'
+import { alpha, nowhere, to as placedAt, RunningDelivery } from '../support/running-delivery.ts'
 import { inClear, recipient, sender } from '../support/scripted-host.ts'
 
 const KB = 1024
@@ -25,13 +34,17 @@ let running: RunningDelivery
 let budget: MemoryBudget
 let reception: MessageReception
 
-/** Connector `alpha` takes *.example.org, `beta` example.net; a.sender@example.com is bound to beta. */
-async function receive(routing: Partial<Config['routing']> = {}): Promise<void> {
+/** Connector `alpha` takes *.example.org, `beta` example.net; a.sender@example.com is bound to gamma. */
+async function receive(
+  routing: Partial<Config['routing']> = {},
+  rules: readonly Record<string, unknown>[] = [],
+  storeLimits: Limits = {},
+): Promise<void> {
   const connectors = [
     alpha({ port }, { addressSpaces: ['*.example.org'], maxSendSize: 1024 * KB }),
     alpha({ port }, { id: 'beta', addressSpaces: ['example.net'], maxSendSize: 300 * KB }),
   ]
-  running = await RunningDelivery.prepare({ connectors })
+  running = await RunningDelivery.prepare({ connectors, limits: storeLimits })
   budget = new MemoryBudget(1024 * KB)
   const settled: Config['routing'] = { senderIdentity: 'envelope', unroutable: 'reject', ...routing }
   reception = new MessageReception({
@@ -44,19 +57,49 @@ async function receive(routing: Partial<Config['routing']> = {}): Promise<void> 
       senders: [{ address: 'a.sender@example.com', connector: 'gamma' }],
       routing: settled,
     }),
-    queue: running.queue,
     deliver: running.delivery,
     memory: budget,
-    clock: running.clock,
-    log: running.log,
-    record: running.events.record,
+    ...policyOf(rules),
+    ...surroundings(),
   })
+}
+
+const surroundings = () => ({
+  queue: running.queue,
+  clock: running.clock,
+  log: running.log,
+  record: running.events.record,
+})
+
+/** Whoever writes from example.com is told by connector `alpha`, nobody else is. */
+const place = (recipient: string) => (recipient.endsWith('@example.com') ? placedAt('alpha') : nowhere)
+
+function policyOf(rules: readonly Record<string, unknown>[]): {
+  policy: PolicyStation
+  policyMail: PolicyMail
+} {
+  const policy = policySchema.parse({
+    rules: rules.map((rule, index) => ({ name: `rule ${index}`, ...rule })),
+  })
+  const mail = { hostname: 'relay.example.com', delivery: settings, place }
+  return {
+    policy: new PolicyStation({
+      ...surroundings(),
+      rules: compileRules(policy),
+      limits: new SubmissionLimits({ limits: [], ...surroundings() }),
+      checkers: [],
+      signer: new DkimSigner([]),
+      inspector: { inspect, close: async () => undefined },
+    }),
+    policyMail: new PolicyMail({ ...mail, dsnWriter: new DsnWriter({ ...mail, ...surroundings() }) }),
+  }
 }
 
 const session: Session = {
   id: 's1',
   client: { address: '192.0.2.7', listener: 'exchange', user: 'exchange' },
   helo: 'mail.example.com',
+  senders: 'all',
   protocol: 'ESMTPSA',
   tls: 'TLSv1.3 TLS_AES_256_GCM_SHA384',
 }
@@ -249,7 +292,8 @@ describe('a message that is accepted', () => {
 
 describe('a recipient', () => {
   const asked = (to: string, options: Parameters<typeof transaction>[1] = {}): string | null => {
-    const reply: Reply | null = reception.recipient(transaction([], options), recipient(to))
+    const reply = reception.recipient(transaction([], options), recipient(to))
+    if (reply instanceof Promise) throw new Error('Nobody outside has to be asked')
     return reply && formatReply(reply)
   }
 
@@ -363,6 +407,201 @@ describe('a message that is refused', () => {
     expect(running.events.of('rejected')).toHaveLength(1)
     running.queue.heal()
     await nothingIsLeft()
+  })
+})
+
+describe('what policy makes of a message', () => {
+  const external = { recipientDomainIs: ['example.net'] }
+  const mark = { setHeaders: [{ name: 'X-Mark', value: 'external' }] }
+  const marking = { conditions: external, actions: mark }
+  const sentTo = (item: QueueItem): string => item.recipients.map(({ address }) => address).join(' ')
+  const both = ['x@example.org', 'y@example.net']
+  const marked = (content: string): string => content.replace('\r\n\r\n', '\r\nX-Mark: external\r\n\r\n')
+
+  /** By connector: ids of one millisecond are in no order. */
+  const sorted = async (): Promise<QueueItem[]> =>
+    (await running.items()).sort((a, b) => a.connector.localeCompare(b.connector))
+
+  it.each([
+    ['in memory', small, 0],
+    ['in memory, just so', large(250 * KB), 0],
+    ['in two stages', large(290 * KB), 2],
+  ])('is kept as messages of their own, each behind its own trace field: %s', async (_, content, stages) => {
+    await receive({}, [marking])
+    const id = queued.exec(await submit(both, { content }))![1]!
+    const items = await sorted()
+    expect(items.map((item) => [item.connector, sentTo(item)])).toEqual([
+      ['alpha', 'x@example.org'],
+      ['beta', 'y@example.net'],
+    ])
+    expect(running.queue.calls('stage')).toBe(stages)
+    const texts = await Promise.all(items.map(stored))
+    // The client is told the id of the form that is its own.
+    expect(items[0]!.messageId).toBe(id)
+    for (const [index, text] of texts.entries()) {
+      const { messageId, sizeBytes } = items[index]!
+      expect(text).toMatch(new RegExp(`^Received: from (?:.*\r\n[ \t])*.*id ${messageId}`))
+      expect(text.length).toBe(sizeBytes)
+    }
+    expect(texts[0]!.endsWith(`\r\n${content}`)).toBe(true)
+    expect(texts[1]!.endsWith(`\r\n${marked(content)}`)).toBe(true)
+    expect(running.events.of('accepted')).toMatchObject([
+      { messageId: id, forms: items.map((item) => item.messageId) },
+    ])
+  })
+
+  it('of all of it alike is one message under the id that the client is told, staged anew', async () => {
+    await receive({}, [{ actions: mark }])
+    const content = large(900 * KB)
+    const id = queued.exec(await submit(['x@example.org'], { content }))![1]!
+    const [item, ...others] = await running.items()
+    expect(others).toEqual([])
+    expect(item!.messageId).toBe(id)
+    // As it was received, and as it is kept, both under one id.
+    expect(running.queue.calls('stage')).toBe(2)
+    expect((await stored(item!)).endsWith(`\r\n${marked(content)}`)).toBe(true)
+    expect(running.events.of('accepted')).toMatchObject([{ forms: null }])
+  })
+
+  it('leaves at once, each form from memory', async () => {
+    const host = await inClear()
+    port = host.port
+    await receive({}, [marking])
+    running.delivery.start()
+    await submit(both)
+    await running.events.until('delivered', 2)
+    const texts = host.messages.map(({ data }) => data.toString('latin1'))
+    expect(texts.filter((text) => text.includes('X-Mark: external'))).toHaveLength(1)
+    expect(texts).toHaveLength(2)
+    expect(running.queue.calls('body')).toBe(0)
+    expect(running.delivery.heldBytes).toBe(0)
+  })
+
+  it('is kept whole or not at all: forms, report and notices', async () => {
+    const rules = [
+      marking,
+      {
+        conditions: { recipientIs: ['z@example.org'] },
+        actions: { reject: {}, notify: { to: ['watch@example.com'] } },
+      },
+    ]
+    await receive({}, rules)
+    for (const content of [small, large(290 * KB)]) {
+      running.queue.fail('put', new QueueFull('full'))
+      expect(await submit([...both, 'z@example.org'], { content })).toMatch(/^452 4\.3\.1 /)
+      running.queue.heal()
+      expect(await running.items()).toEqual([])
+      expect(running.delivery.heldBytes).toBe(0)
+      expect(running.delivery.reserve('beta', settings.memory - 4096)).toBe(true)
+      running.delivery.unreserve(settings.memory - 4096)
+    }
+    expect(running.events.all.map(({ event }) => event).filter((event) => event !== 'rule')).toEqual([
+      'rejected',
+      'rejected',
+    ])
+    expect(await submit([...both, 'z@example.org'])).toMatch(queued)
+    const items = await running.items()
+    expect(items.map(sentTo).sort()).toEqual(['newsletter@example.com', 'watch@example.com', ...both].sort())
+    expect(running.events.all.map(({ event }) => event).slice(-4)).toEqual([
+      'accepted',
+      'refused',
+      'dsn',
+      'notice',
+    ])
+  })
+
+  it('is not kept where the store has room for a part of it only, as the client is told', async () => {
+    const rules = [marking, { actions: { notify: { to: ['watch@example.com'] } } }]
+    await receive({}, rules, { maxItems: 2 })
+    for (let i = 0; i < 3; i++) {
+      expect(await submit(both, { content: i === 0 ? small : large(290 * KB) })).toMatch(/^452 4\.3\.1 /)
+      expect(await running.items()).toEqual([])
+    }
+    expect(running.delivery.heldBytes).toBe(0)
+    // One form and the notice.
+    expect(await submit(['x@example.org'])).toMatch(queued)
+    expect(await running.items()).toHaveLength(2)
+  })
+
+  it('leaves nothing in the store but what is kept: not as it was received, not where it is refused', async () => {
+    const rules = [
+      { actions: mark },
+      { conditions: { subjectContainsWords: ['lost'] }, actions: { routeThrough: 'gone' } },
+    ]
+    const room = { maxBytes: 2700 * KB }
+    await receive({}, rules, room)
+    const content = large(900 * KB - 1000)
+    for (let i = 0; i < 5; i++)
+      expect(await submit(['x@example.org'], { content: `Subject: lost\r\n${content}` })).toMatch(
+        /^451 4\.3\.5 /,
+      )
+    // As it was received, and as it is kept: the second finds room for both beside the first, the third does not.
+    for (let i = 0; i < 2; i++) expect(await submit(['x@example.org'], { content })).toMatch(queued)
+    for (let i = 0; i < 2; i++) expect(await submit(['x@example.org'], { content })).toMatch(/^452 4\.3\.1 /)
+    expect(await submit(['x@example.org'])).toMatch(queued)
+    expect(await running.items()).toHaveLength(3)
+  })
+
+  it.each(['append', 'read', 'stage'] as const)(
+    'is refused for now where %s fails, and leaves nothing behind',
+    async (call) => {
+      await receive({}, [{ actions: mark }])
+      running.queue.fail(call, new QueueUnavailable('Redis is away'))
+      expect(await submit(['x@example.org'], { content: large(900 * KB) })).toBe(later)
+      running.queue.heal()
+      expect(await running.items()).toEqual([])
+      expect(await submit(['x@example.org'], { content: large(900 * KB) })).toMatch(queued)
+    },
+  )
+
+  it('is nothing where all are dropped: accepted, kept nowhere, and recorded', async () => {
+    await receive({}, [{ actions: { drop: true } }])
+    expect(await submit(both)).toMatch(queued)
+    expect(await running.items()).toEqual([])
+    expect(running.events.all).toMatchObject([
+      { event: 'rule' },
+      { event: 'accepted', recipients: [], forms: null },
+      { event: 'dropped', by: 'rule 0', recipients: both, from: 'newsletter@example.com' },
+    ])
+    expect(running.queue.calls('put')).toBe(0)
+  })
+
+  it('is not recorded as dropped where the message is not accepted', async () => {
+    await receive({}, [{ conditions: external, actions: { drop: true } }])
+    running.queue.fail('put', new QueueFull('full'))
+    await submit(both)
+    expect(running.events.of('dropped')).toEqual([])
+  })
+
+  it('and refuses is told to whom a rule names, and to the client', async () => {
+    await receive({}, [{ actions: { reject: {}, notify: { to: ['watch@example.com'] } } }])
+    expect(await submit(both)).toBe('550 5.7.1 Delivery not authorized, message refused')
+    expect((await running.items()).map(sentTo)).toEqual(['watch@example.com'])
+    expect(running.events.all.map(({ event }) => event)).toEqual(['rule', 'notice', 'rejected'])
+  })
+
+  it('and holds waits for an operator, and is recorded so', async () => {
+    await receive({}, [{ conditions: external, actions: { hold: 'Look at it' } }])
+    await submit(both)
+    const [free, held] = await sorted()
+    expect([free!.suspended, held!.suspended]).toEqual([null, 'Look at it'])
+    expect(running.events.of('suspended')).toMatchObject([
+      { itemId: held!.id, connector: 'beta', reason: 'Look at it' },
+    ])
+  })
+
+  it('needs 8BITMIME where it does, whatever the form beside it needs', async () => {
+    await receive({}, [
+      { conditions: external, actions: { setHeaders: [{ name: 'Subject', value: 'none' }] } },
+    ])
+    await submit(both, { content: `${header}Subject: Gr\u00fc\u00dfe\r\n\r\nHello\r\n` })
+    expect((await sorted()).map(({ eightBit }) => eightBit)).toEqual([true, false])
+  })
+
+  it('with a recipient that has no way is tried again, as the mistake is ours; nothing is kept of the rest', async () => {
+    await receive({}, [{ actions: { addBcc: ['archive@example.edu'] } }])
+    expect(await submit(both)).toBe('451 4.3.5 No connector takes a recipient that policy added')
+    expect(await running.items()).toEqual([])
   })
 })
 

@@ -8,6 +8,7 @@ import { type Config, type ListenerConfig, listenerSchema } from '../../src/conf
 import type { EnvelopeRecipient } from '../../src/envelope.ts'
 import type { MailEvent } from '../../src/observe/events.ts'
 import type { Log } from '../../src/observe/log.ts'
+import type { ProtocolLogs } from '../../src/observe/protocol-log/protocol-logs.ts'
 import { permanent, type Reply, success } from '../../src/reply.ts'
 import { Intake, MessageRefused } from '../../src/smtp/intake.ts'
 import { type Listener, startListener } from '../../src/smtp/listener.ts'
@@ -69,6 +70,7 @@ export interface RunOptions {
   readonly reception?: RecordingReception
   readonly clock?: Clock
   readonly dataDir?: string
+  readonly protocolLogs?: ProtocolLogs
 }
 
 export async function runListener(options: RunOptions = {}): Promise<RunningListener> {
@@ -83,11 +85,12 @@ export async function runListener(options: RunOptions = {}): Promise<RunningList
   const listener = await startListener(config, {
     hostname: 'relay.example.com',
     dataDir,
-    access: { networks: ['127.0.0.0/8'], users: [], ...options.access },
+    access: { networks: ['127.0.0.0/8'], users: [], fromField: 'check', ...options.access },
     reception,
     record: (event) => events.push(event),
     log: collectingLog(logged),
     clock: options.clock ?? systemClock,
+    ...(options.protocolLogs && { protocolLogs: options.protocolLogs }),
   })
   onTestFinished(async () => {
     await listener.stop(0)

@@ -12,6 +12,7 @@ import type {
   ChangeResult,
   Claim,
   ClaimOptions,
+  Counted,
   Lease,
   LeasedItem,
   ListedItem,
@@ -28,16 +29,18 @@ import type {
 } from '../../src/queue/queue.ts'
 import { Gate } from './gate.ts'
 
-/** Those that can be made to fail or wait; `append` is a stage's. */
+/** Those that can be made to fail or wait; `append` and `read` are a stage's. */
 export type Call =
   | 'stage'
   | 'append'
+  | 'read'
   | 'put'
   | 'claim'
   | 'overdue'
   | 'renew'
   | 'settle'
   | 'spend'
+  | 'counted'
   | 'body'
   | 'list'
   | 'change'
@@ -108,11 +111,17 @@ export class FaultyQueue implements Queue {
     await this.#pass('stage')
     const stage = await this.#queue.stage(messageId)
     const append = stage.append.bind(stage)
+    const read = stage.read.bind(stage)
+    const pass = (call: Call) => this.#pass(call)
     // The embedded queue takes back only a stage of its own, so this one is not wrapped but changed.
     return Object.assign(stage, {
       append: async (chunk: Buffer) => {
-        await this.#pass('append')
+        await pass('append')
         await append(chunk)
+      },
+      read: async function* () {
+        await pass('read')
+        yield* read()
       },
     })
   }
@@ -148,6 +157,11 @@ export class FaultyQueue implements Queue {
   async spend(spending: Spending): Promise<Spent> {
     await this.#pass('spend')
     return this.#queue.spend(spending)
+  }
+
+  async counted(prefix: string, options: { now: number; limit: number }): Promise<readonly Counted[]> {
+    await this.#pass('counted')
+    return this.#queue.counted(prefix, options)
   }
 
   async *body(messageId: string): AsyncIterable<Buffer> {

@@ -78,10 +78,13 @@ export async function balanceNow(books: Books): Promise<{ balance: Balance; open
   const log = books.relays.flatMap((relay) => relay.history)
   const queue = await queuesOf(books.relays)
   const delivered = tally(deliveries.flatMap(({ to }) => to))
+  const removed = new Set(removedIn(log))
+  // What an operator removes may be reported to the sender, as a failure: its fate is to be removed.
+  const reported = books.hosts.flatMap(failuresReportedAt).filter((recipient) => !removed.has(recipient))
   const fates: Record<Fate, ReadonlySet<string>> = {
     delivered: new Set(delivered.keys()),
-    bounced: new Set([...bouncedIn(log), ...books.hosts.flatMap(failuresReportedAt)]),
-    removed: new Set(removedIn(log)),
+    bounced: new Set([...bouncedIn(log), ...reported]),
+    removed,
     queued: new Set(queue.pending),
   }
   const sums = { delivered: 0, bounced: 0, removed: 0, queued: 0 }
@@ -155,19 +158,17 @@ const addressesOf = (line: LogLine): string[] =>
   (line.recipients as { address: string }[]).map(({ address }) => address)
 
 function bouncedIn(log: readonly LogLine[]): string[] {
-  return log.filter(({ event }) => event === 'failed' || event === 'expired').flatMap(addressesOf)
+  return [
+    ...log.filter(({ event }) => event === 'failed' || event === 'expired').flatMap(addressesOf),
+    ...log.filter(({ event }) => event === 'refused').flatMap((line) => line.recipients as string[]),
+  ]
 }
 
-/** An item that an operator removed names no recipients: they are those its message had for its connector. */
+/** What policy dropped, and what an operator removed. */
 function removedIn(log: readonly LogLine[]): string[] {
-  const removed = log.filter(({ event }) => event === 'removed')
-  return removed.flatMap(({ messageId, connector }) =>
-    log
-      .filter((line) => line.event === 'accepted' && line.messageId === messageId)
-      .flatMap((line) => line.recipients as { address: string; connector: string }[])
-      .filter((recipient) => recipient.connector === connector)
-      .map(({ address }) => address),
-  )
+  return log
+    .filter(({ event }) => event === 'dropped' || event === 'removed')
+    .flatMap((line) => line.recipients as string[])
 }
 
 /** Relays that share a store list the same items. */

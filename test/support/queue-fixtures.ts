@@ -33,6 +33,7 @@ export function queueItem(id: string, fields: Partial<QueueItem> = {}): QueueIte
     attempts: 0,
     nextAttemptAt: receivedAt,
     suspended: null,
+    requireTls: false,
     lastError: null,
     ...fields,
   }

@@ -39,6 +39,7 @@ function message(bytes) {
     attempts: 0,
     nextAttemptAt: now,
     suspended: null,
+    requireTls: false,
     lastError: null,
   }
   return { id, body: { kind: 'inline', bytes }, items: [item] }
@@ -92,11 +93,20 @@ async function fill(queue) {
   say(JSON.stringify({ whole, leased: leased.length, items, fault: queue.fault() }))
 }
 
+/** As happens to every process that lives long enough: what nothing refers to is gone, with what it held in LMDB. */
+async function collectGarbage() {
+  for (let round = 0; round < 5; round++) {
+    globalThis.gc()
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}
+
 try {
   const queue = await openEmbeddedQueue({ dir, maxItems: 1e6, maxBytes: 1e12, log })
   if (mode === 'put') await put(queue)
   if (mode === 'fill') await fill(queue)
   if (mode === 'hold') {
+    await collectGarbage()
     say('open')
     await new Promise((resolve) => process.stdin.once('close', resolve).resume())
   }

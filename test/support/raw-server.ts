@@ -30,6 +30,9 @@ export interface RawServerOptions {
   readonly implicit?: boolean
   /** Writes answers one byte at a time. */
   readonly bytewise?: boolean
+  /** Where it listens, if not on a free port of 127.0.0.1. */
+  readonly address?: string
+  readonly port?: number
 }
 
 export interface RawMessage {
@@ -69,7 +72,8 @@ export class RawServer {
 
   static async start(options: RawServerOptions = {}): Promise<RawServer> {
     const server = new RawServer(options)
-    await new Promise<void>((resolve) => server.#server.listen(0, '127.0.0.1', resolve))
+    const { address = '127.0.0.1', port = 0 } = options
+    await new Promise<void>((resolve) => server.#server.listen(port, address, resolve))
     return server
   }
 

@@ -31,7 +31,7 @@ export interface ListedItem {
 }
 
 /** The built program. Whoever builds to another place says so, and disturbs nobody who tests `dist`. */
-const program = process.env.RELAY_PROGRAM ?? 'dist/main.js'
+export const program = process.env.RELAY_PROGRAM ?? 'dist/main.js'
 
 export interface ListedConnector {
   readonly connector: string
@@ -267,9 +267,10 @@ export class RelayProcess {
     return (await fetch(`${this.adminUrl}/metrics`)).text()
   }
 
-  /** `relay queue …`, asking this relay. */
+  /** `relay queue …`, asking this relay; the token is found as on any machine with its configuration. */
   queueCommand(...args: string[]): Promise<Ended> {
-    return runRelay(['queue', ...args, '--admin', this.adminUrl], this.#environment)
+    const env = { ...this.#environment, RELAY_CONFIG: join(this.directory, 'relay.yaml') }
+    return runRelay(['queue', ...args, '--admin', this.adminUrl], env)
   }
 
   async kill9(): Promise<void> {

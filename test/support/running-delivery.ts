@@ -11,7 +11,7 @@ import { DsnWriter } from '../../src/delivery/dsn-writer.ts'
 import type { Placement } from '../../src/delivery/reroute.ts'
 import type { Depth, LeasedItem, QueueItem } from '../../src/queue/queue.ts'
 import { permanent } from '../../src/reply.ts'
-import { FaultyQueue } from './faulty-queue.ts'
+import { FaultyQueue, type Limits } from './faulty-queue.ts'
 import { type MessageFields, newMessage } from './queue-fixtures.ts'
 import { RecordedEvents } from './recorded-events.ts'
 import { connectorTo } from './scripted-host.ts'
@@ -44,6 +44,8 @@ export interface DeliverySetUp {
   readonly connectors: readonly Connector[]
   readonly delivery?: Partial<typeof settings>
   readonly leaseMs?: number
+  /** Of the store. */
+  readonly limits?: Limits
   /** Where DSNs and rerouted recipients go. Default: nowhere. */
   readonly place?: (recipient: string) => Placement
 }
@@ -80,7 +82,7 @@ export class RunningDelivery {
 
   /** Not started yet: what is put before is the backlog it finds. */
   static async prepare(setUp: DeliverySetUp): Promise<RunningDelivery> {
-    const queue = await FaultyQueue.open()
+    const queue = await FaultyQueue.open(setUp.limits)
     const running = new RunningDelivery(queue, setUp)
     endAfterwards(async () => {
       queue.heal()

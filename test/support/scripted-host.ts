@@ -110,10 +110,13 @@ export const text = Buffer.from('Subject: Hello\r\n\r\nHello\r\n')
 export function message(fields: Partial<OutgoingMessage> & { to?: readonly string[] } = {}): OutgoingMessage {
   const { to = ['user@example.org'], ...rest } = fields
   return {
+    id: 'ITEM-1',
+    internetMessageId: '<1@example.com>',
     sender: sender('newsletter@example.com'),
     recipients: to.map((address) => recipient(address)),
     sizeBytes: text.length,
     eightBit: false,
+    requireTls: false,
     ...rest,
   }
 }
