@@ -49,13 +49,22 @@ function groupOf(
   const { sender, hold, connector, requireTls } = variant
   // RFC 5321 §4.5.5: a report that had a sender could be answered by another, and so on for ever.
   const keepsSender = sender === null || before.sender.from === ''
+  const envelope = keepsSender ? before.sender : withAddress(before.sender, sender)
   return {
-    sender: keepsSender ? before.sender : withAddress(before.sender, sender),
+    sender: writesUtf8(variant) ? { ...envelope, smtpUtf8: true } : envelope,
     recipients,
     hold: before.hold ?? hold,
     connector,
     requireTls,
   }
+}
+
+/** An address that has no ASCII form stands in the header as it is (RFC 6532), which the next hop must know. */
+function writesUtf8({ edits }: Variant): boolean {
+  return edits.some((edit) => {
+    if (edit.kind === 'rewriteFrom') return needsSmtpUtf8(edit.address)
+    return edit.kind === 'addMailboxes' && edit.addresses.some(needsSmtpUtf8)
+  })
 }
 
 function ownRecipients(variants: readonly Variant[]): string[] {

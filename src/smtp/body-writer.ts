@@ -75,10 +75,10 @@ export class BodyWriter {
   /** The whole body; memory it holds stays counted until `release`. */
   finish(): Body {
     if (this.#stage !== null) return { kind: 'staged', stage: this.#stage }
-    return {
-      kind: 'inline',
-      bytes: this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks),
-    }
+    // The pieces are let go: so many messages are under way that a second copy of each would be felt.
+    const bytes = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks)
+    this.#chunks = [bytes]
+    return { kind: 'inline', bytes }
   }
 
   /** Ends the writer, whatever became of the message: gives the memory back, and the bytes that no message took. */

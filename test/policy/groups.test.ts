@@ -117,3 +117,17 @@ it('for the operator the first reason is the one', () => {
     'virus',
   ])
 })
+
+it.each<[string, Variant['edits'], boolean]>([
+  ['nothing of it', [{ kind: 'prefixSubject', text: 'ü' }], false],
+  ['an ASCII author', [{ kind: 'rewriteFrom', address: 'a@example.com' }], false],
+  ['an author without an ASCII form', [{ kind: 'rewriteFrom', address: 'ä@example.com' }], true],
+  [
+    'such a recipient',
+    [{ kind: 'addMailboxes', field: 'Cc', addresses: ['a@example.com', 'ö@example.com'] }],
+    true,
+  ],
+])('asks the next hop for SMTPUTF8 where the header gets %s', (_, edits, smtpUtf8) => {
+  const [group] = of([variant('a', { edits })])
+  expect(group!.sender.smtpUtf8).toBe(smtpUtf8)
+})
