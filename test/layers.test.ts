@@ -35,7 +35,10 @@ const layerOf: readonly (readonly [RegExp, Layer])[] = [
   ],
   [/^queue\/(operator|rate)\.ts$/, 'decisions'],
   [/^tracking\/(csv|files|filter|lines|tracked-event)\.ts$/, 'decisions'],
-  [/^delivery\/(connector-state|disposition|dsn|rate|reroute|schedule|tls-options)\.ts$/, 'decisions'],
+  [
+    /^delivery\/(connector-state|disposition|dsn|own-message|rate|reroute|schedule|tls-options)\.ts$/,
+    'decisions',
+  ],
   [/^observe\/protocol-log\/(dialogue-text|record|retention|tls-text)\.ts$/, 'decisions'],
 
   [/^(delivery|message|observe|policy|queue|smtp|state|tracking)\//, 'shells'],

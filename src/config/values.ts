@@ -96,7 +96,6 @@ export const secret = z.union(
     error: 'must be { env: NAME } or { file: PATH }: secrets are not written into the configuration',
   },
 )
-export type SecretReference = z.infer<typeof secret>
 
 export const certificateFiles = z.strictObject({
   cert: z.string().min(1).describe('PEM file with the certificate and its chain'),

@@ -5,17 +5,10 @@
  */
 import { isAscii, isUtf8 } from 'node:buffer'
 import { needsSmtpUtf8 } from '../address.ts'
-import type { Envelope } from '../envelope.ts'
 import { fieldsNamed, fieldValue, parseHeader } from '../message/header.ts'
 import { formatReply, printable } from '../reply.ts'
 import type { Report, ReportedRecipient } from './disposition.ts'
-
-export interface Dsn {
-  readonly envelope: Envelope
-  readonly bytes: Buffer
-  readonly internetMessageId: string
-  readonly eightBit: boolean
-}
+import { base64Lines, type OwnMessage } from './own-message.ts'
 
 export interface DsnOptions {
   /** The relay's own name. */
@@ -44,7 +37,7 @@ export function returnsContent(report: Report, originalBytes: number): boolean {
   return report.kind === 'failed' && report.sender.ret === 'full' && originalBytes <= longestReturnedBytes
 }
 
-export function composeDsn(report: Report, options: DsnOptions): Dsn {
+export function composeDsn(report: Report, options: DsnOptions): OwnMessage {
   const parts = [
     textPart(explanation(report, options)),
     part('message/delivery-status', '7bit', Buffer.from(statusFields(report, options))),
@@ -233,7 +226,7 @@ function originalPart(report: Report, options: DsnOptions): Buffer[] {
   if (body !== null && returnsContent(report, header.length + body.length)) {
     const original = Buffer.concat([header, Buffer.from('\r\n'), body])
     // Base64 is for message/global alone: other messages inside a message must not be encoded (RFC 2046 §5.2.1).
-    if (isGlobal) return [part('message/global', 'base64', base64(original))]
+    if (isGlobal) return [part('message/global', 'base64', base64Lines(original))]
     if (isAscii(header) && isLineSafe(original) && (isAscii(body) || !refusedForContent(report)))
       return [part('message/rfc822', isAscii(body) ? '7bit' : '8bit', original)]
   }
@@ -303,9 +296,6 @@ function softBreaks(line: string): string {
   }
   return [...pieces, line.slice(at)].join('=\r\n')
 }
-
-const base64 = (content: Buffer): Buffer =>
-  Buffer.from(content.toString('base64').replace(/.{76}(?=.)/g, '$&\r\n'), 'latin1')
 
 /** Breaks a field at spaces (RFC 5322 §2.2.3), and inside a word only where the line would be too long for SMTP. */
 function fold(field: string): string {

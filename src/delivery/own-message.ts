@@ -53,3 +53,8 @@ export function ownMessage(
     ],
   }
 }
+
+/** Lines of 76 characters (RFC 2045 §6.8), the last without its CRLF. */
+export function base64Lines(content: Buffer): Buffer {
+  return Buffer.from(content.toString('base64').replace(/.{76}(?=.)/g, '$&\r\n'), 'latin1')
+}

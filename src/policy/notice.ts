@@ -5,7 +5,7 @@
  */
 import { isAscii } from 'node:buffer'
 import { needsSmtpUtf8 } from '../address.ts'
-import type { Envelope } from '../envelope.ts'
+import { base64Lines, type OwnMessage } from '../delivery/own-message.ts'
 import { formatField } from '../message/edit/header-edit.ts'
 import { HeaderView } from '../message/header-view.ts'
 import { printable } from '../reply.ts'
@@ -28,14 +28,7 @@ export interface NoticeContext {
 /** As many as Exchange's incident report names. */
 const mostNamed = 10
 
-export interface ComposedNotice {
-  readonly envelope: Envelope
-  readonly bytes: Buffer
-  readonly internetMessageId: string
-  readonly eightBit: boolean
-}
-
-export function composeNotice(notice: Notice, context: NoticeContext): ComposedNotice {
+export function composeNotice(notice: Notice, context: NoticeContext): OwnMessage {
   const { id, hostname, postmaster, receivedAt } = context
   const to = [...new Set(notice.to)]
   const text = Buffer.from(`${bodyLines(notice, context).join('\r\n')}\r\n`)
@@ -95,8 +88,4 @@ const longestLine = 240
 function wrapped(line: string): string[] {
   const parts = line.match(new RegExp(`[^]{1,${longestLine}}`, 'gu'))
   return parts ?? ['']
-}
-
-function base64Lines(text: Buffer): Buffer {
-  return Buffer.from(text.toString('base64').replace(/.{76}/g, '$&\r\n').concat('\r\n'))
 }

@@ -57,9 +57,10 @@ function sourcesOf(filter: ListFilter): readonly Source[] {
 }
 
 function parseCursor(text: string): { source: number; key: NonNullable<KeyRange['start']> } {
-  const match = /^([01]) (.+)$/.exec(text)
+  const [, source, key] = /^([01]) (.+)$/.exec(text) ?? []
   try {
-    if (match) return { source: Number(match[1]), key: JSON.parse(match[2]!) }
-  } catch {}
-  throw new TypeError(`Cannot list after ${JSON.stringify(text)}: not the "next" of a page`)
+    return { source: Number(source), key: JSON.parse(key ?? '') }
+  } catch (cause) {
+    throw new TypeError(`Cannot list after ${JSON.stringify(text)}: not the "next" of a page`, { cause })
+  }
 }

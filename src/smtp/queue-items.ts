@@ -8,18 +8,10 @@ import { formatSize } from '../config/units.ts'
 import { unreachable } from '../delivery/reroute.ts'
 import type { EnvelopeRecipient, EnvelopeSender } from '../envelope.ts'
 import { itemId } from '../message-id.ts'
+import type { Group } from '../policy/groups.ts'
 import type { Client, QueueItem } from '../queue/queue.ts'
 import { permanent, type Reply, temporary } from '../reply.ts'
 import { type Routes, route } from '../route/route.ts'
-
-/** Recipients that get the same form in the same way; policy may have chosen the connector, or hold it. */
-export interface ItemGroup {
-  readonly sender: EnvelopeSender
-  readonly recipients: readonly EnvelopeRecipient[]
-  readonly hold: string | null
-  readonly connector: string | null
-  readonly requireTls: boolean
-}
 
 export interface ItemFacts {
   readonly messageId: string
@@ -43,7 +35,7 @@ export interface ItemRules {
 }
 
 export function queueItems(
-  groups: readonly ItemGroup[],
+  groups: readonly Group[],
   facts: ItemFacts,
   rules: ItemRules,
 ): QueueItem[] | { readonly refused: Reply } {
@@ -64,7 +56,7 @@ export function queueItems(
 }
 
 function connectorFor(
-  group: ItemGroup,
+  group: Group,
   { recipient, facts, rules }: { recipient: EnvelopeRecipient; facts: ItemFacts; rules: ItemRules },
 ): string | Reply {
   if (group.connector !== null) return chosenByPolicy(group.connector, { facts, rules })
@@ -111,7 +103,7 @@ function chosenByPolicy(
 
 /** All fields by name: one made by spread gets a hidden class of its own from V8, for each message. */
 function queueItem(
-  group: ItemGroup,
+  group: Group,
   options: {
     recipients: readonly EnvelopeRecipient[]
     facts: ItemFacts

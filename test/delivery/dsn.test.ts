@@ -2,7 +2,8 @@ import { createRequire } from 'node:module'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Report, ReportedRecipient } from '../../src/delivery/disposition.ts'
-import { composeDsn, type Dsn, type DsnOptions, returnsContent } from '../../src/delivery/dsn.ts'
+import { composeDsn, type DsnOptions, returnsContent } from '../../src/delivery/dsn.ts'
+import type { OwnMessage } from '../../src/delivery/own-message.ts'
 import { permanent, type Reply, success, temporary } from '../../src/reply.ts'
 import { sender } from '../support/queue-fixtures.ts'
 
@@ -28,7 +29,7 @@ const { simpleParser } = createRequire(import.meta.url)('mailparser') as {
   }>
 }
 
-const parse = (dsn: Dsn) => simpleParser(dsn.bytes, { keepDeliveryStatus: true, skipTextToHtml: true })
+const parse = (dsn: OwnMessage) => simpleParser(dsn.bytes, { keepDeliveryStatus: true, skipTextToHtml: true })
 
 const receivedAt = Date.UTC(2026, 0, 5, 8, 0, 0)
 const now = Date.UTC(2026, 0, 5, 9, 30, 0)
@@ -68,7 +69,7 @@ function reportOn(recipients: readonly ReportedRecipient[], fields: Partial<Repo
 const originalHeader = Buffer.from('From: anna@example.com\r\nSubject: Invoice 4711\r\n')
 const originalBody = Buffer.from('Dear user,\r\n\r\n.\r\n')
 
-function dsnOf(report: Report, options: Partial<DsnOptions> = {}): Dsn {
+function dsnOf(report: Report, options: Partial<DsnOptions> = {}): OwnMessage {
   return composeDsn(report, {
     hostname: 'relay.example.com',
     postmaster: 'postmaster@example.com',
@@ -82,7 +83,7 @@ function dsnOf(report: Report, options: Partial<DsnOptions> = {}): Dsn {
 
 const full = { sender: sender('anna@example.com', { ret: 'full' }) }
 
-async function partsOf(dsn: Dsn) {
+async function partsOf(dsn: OwnMessage) {
   const { attachments } = await parse(dsn)
   const status = attachments.find((part) => part.contentType === 'message/delivery-status')!
   const [message, ...groups] = status.content

@@ -1,50 +1,15 @@
 /** Rules on their way through the relay: who gets what, who is told, and what stands in the log; on both stores. */
 import { describe, expect, it } from 'vitest'
-import type { KeptMessage } from '../../src/lab/sandbox.ts'
-import { closeAfterwards, startHost, startRelay } from '../support/end-to-end.ts'
+import { startHost } from '../support/end-to-end.ts'
 import { type AcceptedMail, balanced, balanceOf } from '../support/mail-ledger.ts'
-import { connectorTo, type LogLine, type RelayProcess } from '../support/relay-process.ts'
-import { type StoreName, startStore, stores } from '../support/stores.ts'
+import { logged, messageTo, recipientsOf, startPolicyRelay, withoutTrace } from '../support/policy-relay.ts'
+import { connectorTo } from '../support/relay-process.ts'
+import { stores } from '../support/stores.ts'
 import { letter, offer, submit } from '../support/submit.ts'
-
-async function startPolicy(
-  policy: Record<string, unknown>,
-  options: { store?: StoreName; connectors?: string[] } = {},
-) {
-  const host = await startHost()
-  const store = await startStore(options.store ?? 'embedded')
-  closeAfterwards(() => store.destroy())
-  const ids = options.connectors ?? ['main']
-  const relay = await startRelay({
-    queue: store.queue,
-    connectors: ids.map((id, index) =>
-      connectorTo(host.port, { id, name: id, addressSpaces: index === 0 ? ['*'] : [] }),
-    ),
-    policy,
-  })
-  return { host, relay }
-}
-
-/** Without our trace field, which stands first. */
-function withoutTrace({ raw }: KeptMessage): string {
-  const text = raw.toString('latin1')
-  const end = /^Received: (?:.*\r\n)(?:[ \t].*\r\n)*/.exec(text)![0].length
-  return text.slice(end)
-}
-
-const to = (message: KeptMessage): string[] => message.envelope.to.map(({ address }) => address)
-const sentTo = (messages: readonly KeptMessage[], address: string): KeptMessage[] =>
-  messages.filter((message) => to(message).includes(address))
-
-/** So many lines of the log, which is written a little later than mail is answered. */
-async function logged(relay: RelayProcess, event: string, count = 1): Promise<LogLine[]> {
-  await relay.until(() => relay.events(event).length >= count)
-  return relay.events(event)
-}
 
 describe.each(stores)('on the %s store', (store) => {
   it('refuses some recipients by a DSN and lets the others go on unharmed, in one durable step', async () => {
-    const { host, relay } = await startPolicy(
+    const { host, relay } = await startPolicyRelay(
       {
         rules: [
           {
@@ -63,13 +28,13 @@ describe.each(stores)('on the %s store', (store) => {
     }
     const accepted = [await submit(relay, mail)]
     await host.received(2)
-    const [message] = sentTo(host.messages, 'anna@example.org')
-    expect(to(message!)).toEqual(['anna@example.org', 'carl@example.org'])
-    expect(withoutTrace(message!)).toBe(content)
-    const [dsn] = sentTo(host.messages, 'sender@example.com')
-    expect(dsn!.envelope.from).toBe('')
-    expect(dsn!.raw.toString()).toContain('Final-Recipient: rfc822; bert@example.net')
-    expect(dsn!.raw.toString()).toContain('Secret projects stay here')
+    const message = messageTo(host, 'anna@example.org')
+    expect(recipientsOf(message)).toEqual(['anna@example.org', 'carl@example.org'])
+    expect(withoutTrace(message)).toBe(content)
+    const dsn = messageTo(host, 'sender@example.com')
+    expect(dsn.envelope.from).toBe('')
+    expect(dsn.raw.toString()).toContain('Final-Recipient: rfc822; bert@example.net')
+    expect(dsn.raw.toString()).toContain('Secret projects stay here')
     expect(await logged(relay, 'refused')).toMatchObject([
       {
         by: 'Secret projects stay here',
@@ -89,7 +54,7 @@ describe.each(stores)('on the %s store', (store) => {
     ['small', 'A few words.\r\n'],
     ['large', 'Words that do not fit into memory together.\r\n'.repeat(20_000)],
   ])('makes several forms of a %s message, each recipient gets one of them', async (_, body) => {
-    const { host, relay } = await startPolicy(
+    const { host, relay } = await startPolicyRelay(
       {
         rules: [
           {
@@ -109,12 +74,12 @@ describe.each(stores)('on the %s store', (store) => {
     const recipients = ['anna@example.org', 'bert@example.net', 'dora@example.net']
     const accepted = [await submit(relay, { to: recipients, content: letter('Offer', body) })]
     await host.received(3)
-    const [anna, bert, dora] = recipients.map((recipient) => sentTo(host.messages, recipient)[0]!)
+    const [anna, bert, dora] = recipients.map((recipient) => messageTo(host, recipient))
     expect(withoutTrace(anna!)).toBe(letter('Offer', body))
     expect(withoutTrace(bert!)).toContain('Subject: [external] Offer\r\n')
     expect(withoutTrace(bert!)).toContain('X-Class: external\r\n')
     expect(withoutTrace(bert!).endsWith(`\r\n\r\n${body}`)).toBe(true)
-    expect(to(dora!)).toEqual(['dora@example.net', 'archive@example.com'])
+    expect(recipientsOf(dora!)).toEqual(['dora@example.net', 'archive@example.com'])
     expect(withoutTrace(dora!)).toContain('Confidential.')
     expect(withoutTrace(dora!)).toContain(body)
     const [event] = await logged(relay, 'accepted')
@@ -129,7 +94,7 @@ describe.each(stores)('on the %s store', (store) => {
   })
 
   it('holds, drops and redirects, and says so in queue and log', async () => {
-    const { host, relay } = await startPolicy(
+    const { host, relay } = await startPolicyRelay(
       {
         rules: [
           {
@@ -172,7 +137,7 @@ describe.each(stores)('on the %s store', (store) => {
 })
 
 it('refuses at RCPT what the envelope alone decides, and at DATA what needs the header', async () => {
-  const { host, relay } = await startPolicy({
+  const { host, relay } = await startPolicyRelay({
     rules: [
       {
         name: 'Competitors',
@@ -204,7 +169,8 @@ it('refuses at RCPT what the envelope alone decides, and at DATA what needs the 
 })
 
 it('routes through the connector a rule names, rewrites the sender, and tells whom a rule notifies', async () => {
-  const { host, relay } = await startPolicy(
+  const host = await startHost()
+  const { relay } = await startPolicyRelay(
     {
       rules: [
         {
@@ -222,17 +188,25 @@ it('routes through the connector a rule names, rewrites the sender, and tells wh
         },
       ],
     },
-    { connectors: ['main', 'bulk'] },
+    {
+      host,
+      config: {
+        connectors: [
+          connectorTo(host.port, { id: 'main', name: 'Main' }),
+          connectorTo(host.port, { id: 'bulk', name: 'Bulk', addressSpaces: [] }),
+        ],
+      },
+    },
   )
   const content = `List-Id: <news.example.com>\r\n${letter('News')}`
   const accepted = [await submit(relay, { to: ['anna@example.org'], content })]
   await host.received(2)
-  const [news] = sentTo(host.messages, 'anna@example.org')
-  expect(news!.envelope.from).toBe('bounces@example.com')
+  const news = messageTo(host, 'anna@example.org')
+  expect(news.envelope.from).toBe('bounces@example.com')
   const delivered = await logged(relay, 'delivered', 2)
   expect(delivered.find(({ from }) => from === 'bounces@example.com')).toMatchObject({ connector: 'bulk' })
-  const [notice] = sentTo(host.messages, 'watch@example.org')
-  expect(notice!.raw.toString()).toMatch(
+  const notice = messageTo(host, 'watch@example.org')
+  expect(notice.raw.toString()).toMatch(
     /Subject: Newsletter is out\r\n(.*\r\n)*\r\nOne left\.\r\n\r\nRule: Newsletter\r\n/,
   )
   expect(await logged(relay, 'rule')).toMatchObject([{ rule: 'Newsletter', severity: 'low' }])
@@ -247,7 +221,7 @@ it('routes through the connector a rule names, rewrites the sender, and tells wh
 
 it('only records what a rule on trial would have done', async () => {
   const reject = { reject: {} }
-  const { host, relay } = await startPolicy({
+  const { host, relay } = await startPolicyRelay({
     rules: [
       { name: 'On trial', mode: 'test', actions: reject },
       { name: 'Watched', mode: 'audit', actions: reject },
@@ -267,7 +241,7 @@ it('only records what a rule on trial would have done', async () => {
 })
 
 it('finds a program in an archive, whatever its name, and refuses it', async () => {
-  const { host, relay } = await startPolicy({
+  const { host, relay } = await startPolicyRelay({
     rules: [
       {
         name: 'Programs',

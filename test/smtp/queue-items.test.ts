@@ -2,9 +2,10 @@
 import { describe, expect, it } from 'vitest'
 import { configSchema } from '../../src/config/schema.ts'
 import { itemId, newMessageId } from '../../src/message-id.ts'
+import type { Group } from '../../src/policy/groups.ts'
 import { formatReply } from '../../src/reply.ts'
 import { buildRoutes } from '../../src/route/route.ts'
-import { type ItemFacts, type ItemGroup, queueItems } from '../../src/smtp/queue-items.ts'
+import { type ItemFacts, queueItems } from '../../src/smtp/queue-items.ts'
 import { sender, t0 } from '../support/queue-fixtures.ts'
 
 const KB = 1024
@@ -24,7 +25,7 @@ interface Change {
 
 const messageId = newMessageId(t0)
 
-function items(groups: readonly ItemGroup[], { facts, unroutable = 'reject' }: Change = {}) {
+function items(groups: readonly Group[], { facts, unroutable = 'reject' }: Change = {}) {
   const submitted = groups.flatMap(({ recipients }) => recipients)
   return queueItems(
     groups,
@@ -54,7 +55,7 @@ function items(groups: readonly ItemGroup[], { facts, unroutable = 'reject' }: C
   )
 }
 
-function group(to: string, fields: Partial<ItemGroup> = {}): ItemGroup {
+function group(to: string, fields: Partial<Group> = {}): Group {
   return {
     sender: sender('sender@example.com'),
     recipients: to.split(' ').map((address) => ({ address, notify: null, orcpt: null })),

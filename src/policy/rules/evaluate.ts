@@ -40,11 +40,6 @@ export interface RcptQuestion extends Pick<MessageView, 'sender' | 'client' | 'n
   readonly recipient: string
 }
 
-/** At RCPT: what refuses this recipient whatever the message will say; null where nothing does. */
-export function envelopeRefusal(rules: CompiledRules, question: RcptQuestion): Reply | null {
-  return envelopeVerdict(rules, question)?.reply ?? null
-}
-
 /**
  * RCPT is the best place to refuse somebody: nobody else is concerned, and no DSN is needed. Rules are asked there as
  * far as they look at the envelope alone; behind the first that needs more, the message has to come, because that

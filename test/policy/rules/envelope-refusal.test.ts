@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { envelopeRefusal, envelopeVerdict } from '../../../src/policy/rules/evaluate.ts'
+import { envelopeVerdict } from '../../../src/policy/rules/evaluate.ts'
 import { formatReply } from '../../../src/reply.ts'
 import { judged, rulesOf, viewOf } from '../messages.ts'
 
@@ -95,7 +95,7 @@ describe('at RCPT', () => {
       null,
     ],
   ])('%s', (_claim, rules, reply) => {
-    const refusal = envelopeRefusal(rulesOf(rules), questionOf('x@example.net'))
+    const refusal = envelopeVerdict(rulesOf(rules), questionOf('x@example.net'))?.reply ?? null
     expect(refusal === null ? null : formatReply(refusal).slice(0, reply?.length)).toBe(reply)
     // Whoever is refused at RCPT would be refused at the end of DATA, too.
     if (reply === null) return
