@@ -13,8 +13,13 @@ import { registerLoad } from './cli/load.ts'
 import { registerPassword } from './cli/password.ts'
 import { registerPolicy } from './cli/policy.ts'
 import { registerQueue } from './cli/queue.ts'
+import { registerRekey } from './cli/rekey.ts'
+import { registerRule } from './cli/rule.ts'
 import { registerSandbox } from './cli/sandbox.ts'
+import { registerSender } from './cli/sender.ts'
 import { registerStart } from './cli/start.ts'
+import { registerToken } from './cli/token.ts'
+import { registerTop } from './cli/top.ts'
 import { registerTrace } from './cli/trace.ts'
 
 const program = new Command('relay')
@@ -28,10 +33,15 @@ for (const register of [
   registerCheck,
   registerExplain,
   (program: Command) => registerConnectorTest(registerConnector(program)),
+  registerSender,
+  registerRule,
   registerPolicy,
   registerQueue,
   registerLimits,
   registerTrace,
+  registerTop,
+  registerToken,
+  registerRekey,
   registerSandbox,
   registerLoad,
   registerDkim,

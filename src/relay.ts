@@ -6,10 +6,10 @@
  */
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import { Authority } from './admin/authority.ts'
+import { openTokenFile, tokenFileIn } from './admin/access/token-file.ts'
+import { partsOf } from './admin/parts.ts'
 import { readinessOf } from './admin/readiness.ts'
 import { type Admin, startAdmin } from './admin/server.ts'
-import { openTokenFile, tokenFileIn } from './admin/token-file.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { LoadedConfig } from './config/load.ts'
 import { Delivery } from './delivery/delivery.ts'
@@ -19,21 +19,26 @@ import type { Placement } from './delivery/reroute.ts'
 import { type Sandbox, startSandbox } from './lab/sandbox.ts'
 import { ContentInspector } from './message/content/inspector.ts'
 import type { MailEvent } from './observe/events.ts'
+import { Live } from './observe/live.ts'
 import { createMetrics, type Metrics } from './observe/metrics.ts'
 import { ProtocolLogs } from './observe/protocol-log/protocol-logs.ts'
 import { createRecorder } from './observe/record.ts'
 import { outsideCheckers } from './policy/checkers/outside-checkers.ts'
 import { SubmissionLimits } from './policy/limits.ts'
 import { PolicyMail } from './policy/policy-mail.ts'
-import { compileRules } from './policy/rules/evaluate.ts'
+import type { CompiledRules } from './policy/rules/evaluate.ts'
 import { DkimSigner } from './policy/signing.ts'
 import { PolicyStation } from './policy/station.ts'
 import type { Queue } from './queue/queue.ts'
 import { permanent } from './reply.ts'
-import { buildRoutes, type Question, type Routes, route } from './route/route.ts'
+import { type Question, type Routes, route } from './route/route.ts'
+import { carriedBy, InForce } from './setup/in-force.ts'
+import { Setup } from './setup/setup.ts'
+import { openSecretBox } from './setup/state-key.ts'
 import { MemoryBudget } from './smtp/body-writer.ts'
 import { type Listener, startListener } from './smtp/listener.ts'
 import { MessageReception } from './smtp/reception.ts'
+import { nodeNameOf, openQueue, openState } from './stores.ts'
 import { TrackingLog } from './tracking/log.ts'
 import { TrackingSearch } from './tracking/search-thread.ts'
 
@@ -49,6 +54,7 @@ interface Surroundings {
   readonly metrics: Metrics
   readonly record: ReturnType<typeof createRecorder>
   readonly protocolLogs: ProtocolLogs
+  readonly live: Live
 }
 
 export class Relay {
@@ -77,12 +83,16 @@ export class Relay {
     const { dataDir, hostname, protocolLogs: limits } = loaded.config
     const protocolLogs = new ProtocolLogs({ dataDir, hostname, limits, log, clock })
     const tracking = startTracking(loaded, { log, clock })
-    const track = tracking === null ? undefined : (event: MailEvent) => tracking.track(event)
+    const live = new Live({ clock })
+    const track = (event: MailEvent) => {
+      live.note(event)
+      tracking?.track(event)
+    }
     const record = createRecorder({ log, metrics, track })
     const stops: (() => Promise<void>)[] = [() => protocolLogs.close()]
     if (tracking !== null) stops.push(() => tracking.stop())
     try {
-      return await Relay.#build({ loaded, metrics, record, log, clock, protocolLogs }, stops)
+      return await Relay.#build({ loaded, metrics, record, log, clock, protocolLogs, live }, stops)
     } catch (error) {
       await stopAll(stops).catch((err: unknown) => options.log.error({ err }, 'could not stop cleanly'))
       throw error
@@ -90,9 +100,8 @@ export class Relay {
   }
 
   static async #build(surroundings: Surroundings, stops: (() => Promise<void>)[]): Promise<Relay> {
-    const { loaded, log, clock, metrics } = surroundings
-    const { config, connectors } = loaded
-    const routes = buildRoutes({ ...config, connectors })
+    const { loaded, metrics, live } = surroundings
+    const { config } = loaded
 
     const sandbox =
       config.sandbox === null
@@ -103,9 +112,18 @@ export class Relay {
     const queue = await openQueue(surroundings)
     stops.unshift(() => queue.close({ deadlineMs: closeDeadlineMs }))
 
+    const state = await openState(surroundings)
+    stops.unshift(() => state.close())
+    const setup = await Setup.open({ ...surroundings, state, box: await openSecretBox(loaded) })
+    stops.unshift(async () => setup.stop())
+    const inForce = new InForce(setup.current)
+    const routes = () => inForce.routes
+
     const dsnWriter = buildDsnWriter(surroundings, { queue, routes })
-    const delivery = buildDelivery(surroundings, { queue, routes, dsnWriter })
-    const policy = buildPolicy(surroundings, queue)
+    const delivery = buildDelivery(surroundings, { queue, routes, dsnWriter, setup })
+    const policy = buildPolicy(surroundings, { queue, rules: () => inForce.rules })
+    setup.watch((current) => inForce.take(current))
+    setup.watch((current) => delivery.reconfigure(carriedBy(current)))
     stops.unshift(() => policy.close())
     const reception = new MessageReception({
       ...surroundings,
@@ -121,39 +139,47 @@ export class Relay {
         hostname: config.hostname,
         delivery: config.delivery,
         dsnWriter,
-        place: (recipient, sizeBytes) => place(routes, { sender: null, recipient, sizeBytes }),
+        place: (recipient, sizeBytes) => place(routes(), { sender: null, recipient, sizeBytes }),
       }),
       memory: new MemoryBudget(receptionMemoryBytes),
     })
 
     const listeners: Listener[] = []
+    const isOpen = (name: string) => listeners.some((listener) => listener.name === name)
+    const readiness = () =>
+      readinessOf({
+        queueFault: queue.fault(),
+        listeners: config.listeners.map(({ name }) => ({
+          name,
+          fault: isOpen(name) ? null : 'not listening',
+        })),
+      })
+    const inspector = new ContentInspector()
+    stops.unshift(() => inspector.close())
+    live.start(queue)
+    stops.unshift(async () => live.stop())
     const admin = await startAdmin({
+      ...surroundings,
       config: config.admin,
-      metrics,
-      log,
+      readiness,
       queue,
-      clock,
-      readiness: () =>
-        readinessOf({
-          queueFault: queue.fault(),
-          listeners: config.listeners.map(({ name }) => ({
-            name,
-            fault: listeners.some((listener) => listener.name === name) ? null : 'not listening',
-          })),
-        }),
       connectors: () => delivery.status(),
-      limits: config.policy.limits,
-      tracking: new TrackingSearch({ dir: trackingDir(loaded) }),
-      operating: {
+      setup,
+      localToken: await openTokenFile(tokenFileIn(config.dataDir)),
+      endpoints: partsOf({
+        ...surroundings,
+        setup,
+        inForce,
         queue,
-        acts: new QueueActs({
-          ...surroundings,
-          queue,
-          dsnWriter,
-          delivery,
-        }),
-        authority: new Authority({ localToken: await openTokenFile(tokenFileIn(config.dataDir)), clock }),
-      },
+        delivery,
+        acts: new QueueActs({ ...surroundings, queue, dsnWriter, delivery }),
+        tracking: new TrackingSearch({ dir: trackingDir(loaded) }),
+        inspector,
+        sandbox,
+        readiness,
+        listeners: () => listeners,
+        node: nodeNameOf(loaded),
+      }),
     })
     stops.unshift(() => admin.stop())
 
@@ -194,7 +220,6 @@ async function stopAll(stops: readonly (() => Promise<void>)[]): Promise<void> {
   if (errors.length > 0) throw errors[0]
 }
 
-/** Loads the one store that is used, as the library of the other would take 8 MB for nothing. */
 const trackingDir = ({ config }: LoadedConfig): string => join(config.dataDir, 'tracking')
 
 function startTracking(loaded: LoadedConfig, options: { log: Logger; clock: Clock }): TrackingLog | null {
@@ -211,20 +236,9 @@ function startTracking(loaded: LoadedConfig, options: { log: Logger; clock: Cloc
   return trackingLog
 }
 
-async function openQueue({ loaded, log }: Surroundings): Promise<Queue> {
-  const { queue, dataDir, hostname } = loaded.config
-  const limits = { maxItems: queue.maxItems, maxBytes: queue.maxBytes, log }
-  if (queue.store === 'embedded') {
-    const { openEmbeddedQueue } = await import('./queue/embedded.ts')
-    return openEmbeddedQueue({ ...limits, dir: join(dataDir, 'queue') })
-  }
-  const { openRedisQueue } = await import('./queue/redis.ts')
-  return openRedisQueue({ ...limits, redis: loaded.redis, nodeName: `${hostname}-${process.pid}` })
-}
-
 interface QueueAndRoutes {
   readonly queue: Queue
-  readonly routes: Routes
+  readonly routes: () => Routes
 }
 
 function buildDsnWriter({ loaded, clock, log }: Surroundings, { queue, routes }: QueueAndRoutes): DsnWriter {
@@ -235,35 +249,39 @@ function buildDsnWriter({ loaded, clock, log }: Surroundings, { queue, routes }:
     log,
     hostname: config.hostname,
     delivery: config.delivery,
-    place: (recipient, sizeBytes) => place(routes, { sender: null, recipient, sizeBytes }),
+    place: (recipient, sizeBytes) => place(routes(), { sender: null, recipient, sizeBytes }),
   })
 }
 
 function buildDelivery(
   surroundings: Surroundings,
-  { queue, routes, dsnWriter }: QueueAndRoutes & { dsnWriter: DsnWriter },
+  { queue, routes, dsnWriter, setup }: QueueAndRoutes & { dsnWriter: DsnWriter; setup: Setup },
 ): Delivery {
-  const { config, connectors } = surroundings.loaded
+  const { config } = surroundings.loaded
   return new Delivery({
     ...surroundings,
     queue,
-    connectors,
+    ...carriedBy(setup.current),
     delivery: config.delivery,
     leaseMs: config.queue.lease,
     dsnWriter,
     // The header, which may have chosen the binding, is not read again: the envelope sender stands for it.
     place: (item, recipient) =>
-      place(routes, { sender: item.sender.from || null, recipient, sizeBytes: item.sizeBytes }),
+      place(routes(), { sender: item.sender.from || null, recipient, sizeBytes: item.sizeBytes }),
+    catchUp: () => setup.catchUp(),
     random: Math.random,
   })
 }
 
-function buildPolicy(surroundings: Surroundings, queue: Queue): PolicyStation {
+function buildPolicy(
+  surroundings: Surroundings,
+  { queue, rules }: { queue: Queue; rules: () => CompiledRules },
+): PolicyStation {
   const { loaded, clock } = surroundings
   const { policy, hostname } = loaded.config
   return new PolicyStation({
     ...surroundings,
-    rules: compileRules(policy),
+    rules,
     limits: new SubmissionLimits({ limits: policy.limits, queue, clock }),
     checkers: outsideCheckers(loaded.checkers, { ...surroundings, hostname }),
     signer: new DkimSigner(loaded.dkimKeys),

@@ -7,12 +7,9 @@ import { BlockList } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-import { startAdmin } from '../src/admin/server.ts'
 import { parseConfig } from '../src/config/parse.ts'
 import { parseDuration } from '../src/config/units.ts'
-import { createLog } from '../src/observe/log.ts'
-import { createMetrics } from '../src/observe/metrics.ts'
-import { FixedQueue } from './admin/queue-items.ts'
+import { startAdminPort } from './support/admin-port.ts'
 
 const root = new URL('..', import.meta.url).pathname
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
@@ -151,18 +148,10 @@ describe('Dockerfile', () => {
     expect(command.slice(0, 2)).toEqual(['node', '-e'])
     const url = new URL(/'(http:[^']+)'/.exec(command[2]!)![1]!)
     expect(url.host).toBe(`${config.admin.address}:${config.admin.port}`)
-    const admin = await startAdmin({
-      config: { address: '127.0.0.1', port: 0 },
-      metrics: createMetrics(),
-      log: createLog({ level: 'info', destination: { write: () => {} } }),
-      queue: new FixedQueue([]),
-      readiness: () => ({ ready: true, checks: [] }),
-      connectors: () => [],
-      limits: [],
-      clock: { now: () => 0 },
-    })
-    const answer = await fetch(`http://127.0.0.1:${admin.port}${url.pathname}`)
-    await admin.stop()
+    const port = await startAdminPort()
+    // Without a token: the image has none to show.
+    const answer = await fetch(port.url + url.pathname)
+    await port.stop()
     expect(answer.status).toBe(200)
   })
 })

@@ -38,8 +38,25 @@ export class Refused extends Error {
   }
 }
 
+/** 429, and how long to wait. */
+export class TooMany extends Refused {
+  readonly retryAfterMs: number
+
+  constructor(detail: string, retryAfterMs: number) {
+    super(429, detail)
+    this.retryAfterMs = retryAfterMs
+  }
+}
+
 /** What the answer needs cannot be read or written now; `what` begins the sentence that says so. */
 export function storeAway(what: string, error: unknown): Refused {
   const reason = error instanceof Error ? error.message : String(error)
   return new Refused(503, `${what}: ${printable(reason)}`)
+}
+
+/** The answer, with the header fields that belong to its status (RFC 9110 §10.2.3, §11.6.1). */
+export function refuse(reply: FastifyReply, error: Refused): FastifyReply {
+  if (error instanceof TooMany) reply.header('retry-after', Math.ceil(error.retryAfterMs / 1000))
+  if (error.status === 401) reply.header('www-authenticate', 'Bearer')
+  return fail(reply, error.status, error.message, error.field)
 }

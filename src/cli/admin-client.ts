@@ -2,14 +2,22 @@
  * A running relay, as the commands reach it: through its admin port. Answers are checked, since what listens
  * there may be something else. What cannot be asked ends in an `AdminError` whose message is for the operator.
  */
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { z } from 'zod'
-import { type ConnectorView, connectorListSchema } from '../admin/connector-view.ts'
-import { type ItemView, itemPageSchema } from '../admin/item-view.ts'
-import { type LimitView, limitListSchema } from '../admin/limit-view.ts'
+import { type ConnectorView, connectorListSchema } from '../admin/connectors/connector-view.ts'
 import { problemSchema } from '../admin/problem.ts'
-import type { ActKind } from '../admin/queue-act-body.ts'
-import { type ActedItem, type ActedMany, actedItemsSchema, actedManySchema } from '../admin/queue-act-view.ts'
-import { nextHeader, trackingPageSchema } from '../admin/tracking-view.ts'
+import { type ItemView, itemPageSchema } from '../admin/queue/item-view.ts'
+import { type LimitView, limitListSchema } from '../admin/queue/limit-view.ts'
+import type { ActKind } from '../admin/queue/queue-act-body.ts'
+import {
+  type ActedItem,
+  type ActedMany,
+  actedItemsSchema,
+  actedManySchema,
+} from '../admin/queue/queue-act-view.ts'
+import { nextHeader, trackingPageSchema } from '../admin/tracking/tracking-view.ts'
+import { AdminConnection, type AdminRequest, type Trust, textOf } from './admin-connection.ts'
 
 export interface ItemFilter {
   readonly connector?: string
@@ -31,10 +39,14 @@ export interface EventFilter {
   readonly until?: string
 }
 
+const jsonType = 'application/json'
 /** Small pages: an item may have thousands of recipients. */
 const pageSize = 100
 const eventsAPage = 500
-const timeoutMs = 10_000
+const defaultTimeoutMs = 10_000
+/** Waited for where requests come too fast; a longer pause is for whoever brings wrong tokens. */
+const longestPauseMs = 2000
+const mostAttempts = 10
 
 export class AdminError extends Error {
   override name = 'AdminError'
@@ -57,15 +69,72 @@ export interface ActFields {
   readonly connector?: string
 }
 
+/** A token, and where it was found, for whoever must look there. */
+export interface FoundToken {
+  readonly token: string
+  readonly from: string
+}
+
+export interface AdminClientOptions {
+  /** Looked for once, when something is asked. */
+  readonly token: () => Promise<FoundToken>
+  readonly trust?: Trust
+}
+
+/** What is asked, and what kind of answer it has. */
+export interface Question<Answer> {
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** As JSON. */
+  readonly body?: object
+  /** Null: nothing is answered. */
+  readonly answer: z.ZodType<Answer> | null
+  /** Where the relay itself has to ask others first. */
+  readonly timeoutMs?: number
+}
+
 export class AdminClient {
   readonly #url: string
-  readonly #token: () => Promise<string>
+  readonly #connection: AdminConnection
+  readonly #options: AdminClientOptions
+  #token: Promise<FoundToken> | null = null
 
-  /** `http://127.0.0.1:8080`. The token is looked for when something needs it. */
-  constructor(url: string, { token }: { token?: () => Promise<string> } = {}) {
+  /** `http://127.0.0.1:8080`. */
+  constructor(url: string, options: AdminClientOptions) {
     this.#url = url.replace(/\/+$/, '')
-    this.#token =
-      token ?? (() => Promise.reject(new AdminError('This needs the token of the relay, and none is known')))
+    this.#connection = new AdminConnection(this.#url, options.trust)
+    this.#options = options
+  }
+
+  /** What is none of the questions below. */
+  async ask<Answer>(path: string, question: Question<Answer>): Promise<Answer> {
+    const { method = 'GET', body, answer, timeoutMs = defaultTimeoutMs } = question
+    const headers = { accept: jsonType, ...(body && { 'content-type': jsonType }) }
+    const request = { method, headers, timeoutMs, ...(body && { body: JSON.stringify(body) }) }
+    const text = await this.#textOf(await this.#send(path, request), { timeoutMs })
+    if (answer === null) return undefined as Answer
+    const parsed = answer.safeParse(parsedJson(text))
+    if (parsed.success) return parsed.data
+    throw new AdminError(`What answers at ${this.#url} is not a relay of this version`, {
+      cause: parsed.error,
+    })
+  }
+
+  /** Text of another kind, such as CSV, to be sent or to be answered. */
+  async askText(
+    path: string,
+    request: Partial<AdminRequest> = {},
+  ): Promise<{ text: string; headers: IncomingHttpHeaders }> {
+    const response = await this.#send(path, { timeoutMs: defaultTimeoutMs, ...request })
+    const { headers } = response
+    return {
+      text: await this.#textOf(response, { timeoutMs: request.timeoutMs ?? defaultTimeoutMs }),
+      headers,
+    }
+  }
+
+  /** Connections that wait for more to be asked; they would end by themselves. */
+  close(): void {
+    this.#connection.close()
   }
 
   /** All items that match, read page by page. */
@@ -73,7 +142,9 @@ export class AdminClient {
     let after: string | null = null
     do {
       const query = new URLSearchParams({ ...filter, limit: String(pageSize), ...(after && { after }) })
-      const page: z.infer<typeof itemPageSchema> = await this.#get(`/queue?${query}`, itemPageSchema)
+      const page: z.infer<typeof itemPageSchema> = await this.ask(`/queue?${query}`, {
+        answer: itemPageSchema,
+      })
       yield* page.items
       after = page.next
     } while (after !== null)
@@ -81,13 +152,13 @@ export class AdminClient {
 
   /** The item of that id, or every item of the message. */
   async itemsOf(id: string): Promise<readonly ItemView[]> {
-    return (await this.#get(`/queue/${encodeURIComponent(id)}`, itemPageSchema)).items
+    return (await this.ask(`/queue/${encodeURIComponent(id)}`, { answer: itemPageSchema })).items
   }
 
   /** Acts on the item of that id, or on every item of the message. */
   async act(id: string, kind: ActKind, fields: ActFields): Promise<readonly ActedItem[]> {
     const path = `/queue/${encodeURIComponent(id)}/${kind}`
-    return (await this.#post(path, fields, actedItemsSchema)).items
+    return (await this.ask(path, { method: 'POST', body: fields, answer: actedItemsSchema })).items
   }
 
   /** Acts on all items that match: what came of it, request by request. */
@@ -95,7 +166,11 @@ export class AdminClient {
     let after: string | null = null
     do {
       const body = { action, filter, ...fields, limit: pageSize, after }
-      const answer: ActedMany = await this.#post('/queue/actions', body, actedManySchema)
+      const answer: ActedMany = await this.ask('/queue/actions', {
+        method: 'POST',
+        body,
+        answer: actedManySchema,
+      })
       yield answer
       after = answer.next
     } while (after !== null)
@@ -103,24 +178,15 @@ export class AdminClient {
 
   /** The stored bytes of a message. Only their beginning has a time: a large one may take longer to its end. */
   async message(id: string): Promise<AsyncIterable<Uint8Array>> {
-    const headers = { authorization: `Bearer ${await this.#token()}` }
-    const late = new AbortController()
-    const timer = setTimeout(() => late.abort(new DOMException('', 'TimeoutError')), timeoutMs)
-    const path = `/queue/${encodeURIComponent(id)}/message`
-    const response = await this.#fetch(path, { headers, signal: late.signal }).finally(() =>
-      clearTimeout(timer),
-    )
-    if (!response.ok || response.body === null)
-      throw this.#refused(response, await response.json().catch(() => null))
-    return response.body
+    return this.#send(`/queue/${encodeURIComponent(id)}/message`, { timeoutMs: defaultTimeoutMs })
   }
 
   async connectors(): Promise<readonly ConnectorView[]> {
-    return (await this.#get('/connectors', connectorListSchema)).connectors
+    return (await this.ask('/connectors', { answer: connectorListSchema })).connectors
   }
 
   async limits(): Promise<readonly LimitView[]> {
-    return (await this.#get('/limits', limitListSchema)).limits
+    return (await this.ask('/limits', { answer: limitListSchema })).limits
   }
 
   /** What of the tracking history matches, the newest first, read page by page; a page may be empty. */
@@ -128,10 +194,9 @@ export class AdminClient {
     let after: string | null = null
     do {
       const query = new URLSearchParams({ ...filter, limit: String(eventsAPage), ...(after && { after }) })
-      const page: z.infer<typeof trackingPageSchema> = await this.#get(
-        `/tracking?${query}`,
-        trackingPageSchema,
-      )
+      const page: z.infer<typeof trackingPageSchema> = await this.ask(`/tracking?${query}`, {
+        answer: trackingPageSchema,
+      })
       yield page
       after = page.next
     } while (after !== null)
@@ -142,68 +207,72 @@ export class AdminClient {
     let after: string | null = null
     do {
       const query = new URLSearchParams({ ...filter, limit: String(eventsAPage), ...(after && { after }) })
-      const response: Response = await this.#fetch(`/tracking?${query}&format=csv`)
-      if (!response.ok) throw this.#refused(response, await response.json().catch(() => null))
-      yield await response.text()
-      after = response.headers.get(nextHeader)
+      const { text, headers }: Awaited<ReturnType<AdminClient['askText']>> = await this.askText(
+        `/tracking?${query}&format=csv`,
+      )
+      yield text
+      after = headers[nextHeader]?.toString() ?? null
     } while (after !== null)
   }
 
-  #refused(response: Response, body: unknown): AdminError {
-    return new AdminError(reasonIn(body) ?? `The relay at ${this.#url} answered ${response.status}`, {
-      isUsage: response.status === 400,
-      isOfItem: response.status === 404 || response.status === 409,
-    })
-  }
-
-  #get<Answer>(path: string, schema: z.ZodType<Answer>): Promise<Answer> {
-    return this.#ask(path, {}, schema)
-  }
-
-  async #post<Answer>(path: string, body: object, schema: z.ZodType<Answer>): Promise<Answer> {
-    const headers = { authorization: `Bearer ${await this.#token()}`, 'content-type': 'application/json' }
-    return this.#ask(path, { method: 'POST', headers, body: JSON.stringify(body) }, schema)
-  }
-
-  async #ask<Answer>(path: string, request: RequestInit, schema: z.ZodType<Answer>): Promise<Answer> {
-    const response = await this.#fetch(path, request)
-    const body: unknown = await response.json().catch(() => null)
-    if (!response.ok) throw this.#refused(response, body)
-    const parsed = schema.safeParse(body)
-    if (parsed.success) return parsed.data
-    throw new AdminError(`What answers at ${this.#url} is not a relay of this version`, {
-      cause: parsed.error,
-    })
-  }
-
-  async #fetch(path: string, request: RequestInit = {}): Promise<Response> {
-    const signal = AbortSignal.timeout(timeoutMs)
-    try {
-      return await fetch(this.#url + path, { redirect: 'error', signal, ...request })
-    } catch (error) {
-      throw new AdminError(
-        `Cannot reach the relay at ${this.#url}: ${networkReason(error)}. Is it running?`,
-        { cause: error },
-      )
+  /** The answer, where it is what was asked for; else rejects with what the relay says. */
+  async #send(path: string, request: AdminRequest): Promise<IncomingMessage> {
+    this.#token ??= this.#options.token()
+    const { token, from } = await this.#token
+    const headers = { ...request.headers, authorization: `Bearer ${token}` }
+    for (let attempt = 1; ; attempt++) {
+      const response = await this.#connection
+        .send(path, { ...request, headers })
+        .catch((error) => this.#unreached(error))
+      const status = response.statusCode!
+      if (status >= 200 && status < 300) return response
+      const text = await this.#textOf(response, request)
+      const pauseMs = Number(response.headers['retry-after']) * 1000
+      // Nothing was done yet: it is only that many pages are read at once.
+      if (status !== 429 || !(pauseMs <= longestPauseMs) || attempt === mostAttempts)
+        throw this.#refused(status, { text, from })
+      await delay(pauseMs)
     }
   }
+
+  #textOf(response: IncomingMessage, options: { timeoutMs: number }): Promise<string> {
+    return textOf(response, options).catch((error) => this.#unreached(error))
+  }
+
+  #refused(status: number, { text, from }: { text: string; from: string }): AdminError {
+    const detail = problemSchema.safeParse(parsedJson(text)).data?.detail
+    const reason = detail ?? `The relay at ${this.#url} answered ${status}`
+    return new AdminError(status === 401 ? `${reason}: it is that of ${from}` : reason, {
+      isUsage: status === 400,
+      isOfItem: status === 404 || status === 409,
+    })
+  }
+
+  #unreached(error: unknown): never {
+    const reason = networkReason(error)
+    throw new AdminError(`Cannot reach the relay at ${this.#url}: ${reason}. Is it running?`, {
+      cause: error,
+    })
+  }
 }
 
-function reasonIn(body: unknown): string | null {
-  return problemSchema.safeParse(body).data?.detail ?? null
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
 }
 
-/** `fetch` says "fetch failed" and keeps what happened in the cause. */
+/** What the system calls it, for people. */
 function networkReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  if (error.name === 'TimeoutError') return `no answer within ${timeoutMs / 1000} seconds`
-  const cause = error.cause instanceof Error ? error.cause : error
   const reasons: Record<string, string> = {
     ECONNREFUSED: 'connection refused',
     ENOTFOUND: 'no such host',
     EHOSTUNREACH: 'host unreachable',
     ECONNRESET: 'connection reset',
   }
-  const code = 'code' in cause ? String(cause.code) : ''
-  return reasons[code] ?? cause.message
+  const code = 'code' in error ? String(error.code) : ''
+  return reasons[code] ?? error.message
 }

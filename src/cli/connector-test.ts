@@ -1,83 +1,84 @@
 /**
- * `relay connector test ID`: can mail leave by this connector? Each of its smart hosts is tried as mail would try
- * it, from its name to QUIT, and each step shown with its reply. It needs no running relay and sends no mail.
+ * `relay connector test ID`: can mail leave by this connector? Each of its smart hosts is tried as mail would try it,
+ * from its name to QUIT, and each step shown with its reply. The running relay is asked, as only it has the connectors
+ * that were made at run time; where none runs, a connector of the configuration file is tried from here. It sends no mail.
  */
 import type { Command } from 'commander'
+import type { ConnectorTest } from '../admin/connectors/connector-test-view.ts'
 import type { Connector } from '../config/connector.ts'
 import { configFile, loadConfig } from '../config/load.ts'
 import { formatProblem } from '../config/problem.ts'
-import { systemResolver } from '../delivery/resolve.ts'
-import { type CertificateFacts, type HostTrial, type Step, tryHost } from './host-trial.ts'
+import type { CertificateFacts, Step } from '../delivery/host-trial.ts'
+import { type TestedHost, testHosts } from '../delivery/smart-host-test.ts'
+import { AdminError } from './admin-client.ts'
+import { ConnectorClient } from './connector-client.ts'
+import { addAdminOption, withRelay } from './running-relay.ts'
 import { type Column, formatTable } from './table.ts'
 
 interface Options {
   readonly json?: boolean
-}
-
-interface TestedHost extends Omit<HostTrial, 'loginRefused'> {
-  readonly smartHost: string
-  /** Null where the name has none. */
-  readonly address: string | null
+  readonly admin?: string
+  readonly config?: string
 }
 
 export function registerConnectorTest(connector: Command): void {
-  connector
-    .command('test')
+  addAdminOption(connector.command('test'))
     .description(
       'try the smart hosts of a connector: name, connection, TLS, certificate, login; sends no mail',
     )
-    .argument('<id>', 'id of the connector')
+    .argument('<id>', 'id of the connector, of the running relay or else of the configuration file')
     .option('--json', 'print JSON')
-    .action(async (id: string, options: Options, command: Command) => {
+    .action(async (id: string, { json }: Options, command: Command) => {
       const { writeOut, getOutHelpWidth } = command.configureOutput()
-      const tested = await connectorOf(id, command)
-      const hosts = await testHosts(tested)
-      const ok = hosts.every(({ steps }) => steps.every((step) => step.ok))
+      const tested = await testByRelay(id, command)
+      const width = getOutHelpWidth?.()
       writeOut!(
-        options.json
-          ? `${JSON.stringify({ connector: id, name: tested.name, port: tested.port, ok, hosts }, null, 2)}\n`
-          : hosts.map((host) => render(host, { port: tested.port, width: getOutHelpWidth?.() })).join('\n'),
+        json
+          ? `${JSON.stringify(tested, null, 2)}\n`
+          : tested.hosts.map((host) => render(host, { port: tested.port, width })).join('\n'),
       )
-      if (!ok) process.exitCode = 1
+      if (!tested.ok) process.exitCode = 1
     })
 }
 
-async function connectorOf(id: string, command: Command): Promise<Connector> {
-  const file = configFile(command.optsWithGlobals<{ config?: string }>().config, process.env)
+async function testByRelay(id: string, command: Command): Promise<ConnectorTest> {
+  let tested: ConnectorTest | null = null
+  try {
+    await withRelay(command, async (relay) => {
+      tested = await new ConnectorClient(relay).test(id)
+    })
+    return tested!
+  } catch (error) {
+    const { admin }: Options = command.optsWithGlobals()
+    if (admin !== undefined || !(error instanceof AdminError) || !mayBeOfFile(error)) throw error
+    return testOfFile(id, { command, error })
+  }
+}
+
+/** No relay runs here, or it does not have the connector: the file may have it since. */
+function mayBeOfFile({ cause, isOfItem }: AdminError): boolean {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : ''
+  return isOfItem || code === 'ECONNREFUSED' || code === 'ENOENT'
+}
+
+async function testOfFile(
+  id: string,
+  { command, error }: { command: Command; error: AdminError },
+): Promise<ConnectorTest> {
+  const { config, json }: Options = command.optsWithGlobals()
+  const file = configFile(config, process.env)
+  const connector = await connectorOf(id, file)
+  if (connector === null)
+    throw error.isOfItem ? error : new Error(`No relay runs, and ${file} has no connector ${id}`)
+  const why = error.isOfItem ? error.message : 'No relay runs'
+  if (!json) command.configureOutput().writeErr!(`${why}: trying connector ${id} of ${file} from here\n`)
+  return { connector: id, name: connector.name, port: connector.port, ...(await testHosts(connector)) }
+}
+
+async function connectorOf(id: string, file: string): Promise<Connector | null> {
   const loaded = await loadConfig(file, { env: process.env })
   if ('errors' in loaded) throw new Error(loaded.errors.map((error) => formatProblem(error, file)).join('\n'))
-  const connector = loaded.connectors.find((one) => one.id === id)
-  if (connector === undefined) throw new Error(`${file} has no connector ${id}`)
-  return connector
-}
-
-async function testHosts(connector: Connector): Promise<TestedHost[]> {
-  const hosts: TestedHost[] = []
-  let withoutLogin: string | null = null
-  for (const smartHost of connector.smartHosts) {
-    const resolution = await systemResolver(smartHost)
-    if ('error' in resolution) {
-      hosts.push(unresolved(smartHost, resolution.error))
-      continue
-    }
-    for (const address of resolution.tiers.flat()) {
-      const { loginRefused, ...trial } = await tryHost(
-        connector,
-        { name: smartHost, address },
-        { withoutLogin },
-      )
-      // Wrong credentials are wrong at every host of the connector; trying them all gets accounts locked.
-      if (loginRefused) withoutLogin = 'not tried: another host has refused the credentials'
-      const steps = [{ step: 'resolve', ok: true, text: address } as const, ...trial.steps]
-      hosts.push({ smartHost, address, ...trial, steps })
-    }
-  }
-  return hosts
-}
-
-function unresolved(smartHost: string, error: string): TestedHost {
-  const steps: Step[] = [{ step: 'resolve', ok: false, text: `No address for ${smartHost}: ${error}` }]
-  return { smartHost, address: null, steps, extensions: [], certificate: null }
+  return loaded.connectors.find((one) => one.id === id) ?? null
 }
 
 interface Row {

@@ -1,17 +1,21 @@
-/** `relay connector list | show`: how the connectors of the running relay stand. */
+/** `relay connector list | show`: how the connectors of the running relay stand, and what they are set to. */
 import type { Command } from 'commander'
-import type { ConnectorView } from '../admin/connector-view.ts'
-import { type AdminClient, AdminError } from './admin-client.ts'
+import type { ConnectorSettingsView, ConnectorView } from '../admin/connectors/connector-view.ts'
+import { formatSize } from '../config/units.ts'
+import type { AdminClient } from './admin-client.ts'
+import { registerConnectorChange } from './connector-change.ts'
+import { ConnectorClient } from './connector-client.ts'
 import { formatInstant, formatInstantFrom } from './for-people.ts'
 import { addAdminOption, withRelay } from './running-relay.ts'
+import type { Input } from './secret-input.ts'
 import { type Column, formatFields, formatTable } from './table.ts'
 
 interface Options {
   readonly json?: boolean
 }
 
-/** Returns the command, so that those which do not ask the running relay can be added to it. */
-export function registerConnector(program: Command): Command {
+/** Returns the command, so that those which do not need the running relay can be added to it. */
+export function registerConnector(program: Command, input: Input = process.stdin): Command {
   const connector = program.command('connector').description('the connectors by which mail leaves')
   addAdminOption(connector.command('list'))
     .description('list the connectors of the running relay, how they stand and what waits for them')
@@ -20,12 +24,13 @@ export function registerConnector(program: Command): Command {
       withRelay(command, (relay) => list(relay, options, command)),
     )
   addAdminOption(connector.command('show'))
-    .description('show one connector of the running relay')
+    .description('show one connector of the running relay, with its settings')
     .argument('<id>', 'id of the connector; unreachable: mail that waits for a route')
     .option('--json', 'as one object')
     .action((id: string, options: Options, command: Command) =>
       withRelay(command, (relay) => show(relay, { id, ...options }, command)),
     )
+  registerConnectorChange(connector, input)
   return connector
 }
 
@@ -42,8 +47,7 @@ async function show(
   command: Command,
 ): Promise<void> {
   const { writeOut, getOutHelpWidth } = command.configureOutput()
-  const view = (await relay.connectors()).find((connector) => connector.connector === options.id)
-  if (view === undefined) throw new AdminError(`The running relay has no connector ${options.id}`)
+  const view = await new ConnectorClient(relay).show(options.id)
   if (options.json) writeOut!(`${JSON.stringify(view)}\n`)
   else writeOut!(connectorText(view, { now: Date.now(), width: getOutHelpWidth?.() }))
 }
@@ -52,6 +56,8 @@ const columns: Column<ConnectorView>[] = [
   { title: 'id', value: (view) => view.connector },
   { title: 'name', value: (view) => view.name ?? '-' },
   { title: 'state', value: (view) => view.state },
+  { title: 'made by', value: (view) => view.origin ?? '-' },
+  { title: 'senders', value: (view) => view.senders },
   { title: 'connections', value: (view) => view.connections },
   { title: 'ready', value: (view) => view.queue?.ready ?? '?' },
   { title: 'deferred', value: (view) => view.queue?.deferred ?? '?' },
@@ -78,9 +84,57 @@ function connectorText(view: ConnectorView, options: { now: number; width: numbe
       ['Connections', view.connections],
       ['Attempts', `${view.attemptsInFlight} in flight`],
       ['Queue', queueText(view.queue)],
+      ['Senders', `${view.senders} bound to it`],
+      ['Made by', originText(view)],
+      ['Changed', formatInstantFrom(view.changedAt, options.now)],
+      ...(view.settings === null ? [] : settingsFields(view.settings)),
     ],
     options,
   )
+}
+
+function originText({ origin, version }: ConnectorView): string | null {
+  if (origin === null) return null
+  return origin === 'file' ? 'the configuration file: changed there' : `the API, version ${version}`
+}
+
+type Field = readonly [name: string, value: string | number | null]
+
+function settingsFields(settings: ConnectorSettingsView): Field[] {
+  const { limits, ca, clientCertificate } = settings
+  return [
+    ['Smart hosts', `${settings.smartHosts.join(', ')}, port ${settings.port}`],
+    ['Address spaces', settings.addressSpaces.join(', ') || 'none'],
+    ['Default', settings.default ? 'yes' : 'no'],
+    ['Authentication', loginText(settings)],
+    ['TLS', tlsText(settings)],
+    ['CA', ca === null ? null : "its own instead of the system's"],
+    ['Client certificate', clientCertificate === null ? null : 'set'],
+    ['FQDN', settings.fqdn],
+    ['Max message size', formatSize(settings.maxSendSize)],
+    ...Object.entries(limits).map(([name, limit]): Field => [limitNames[name] ?? name, limit]),
+    ['Protocol logging', settings.protocolLogging],
+  ]
+}
+
+const limitNames: Readonly<Record<string, string>> = {
+  connections: 'Max connections',
+  messagesPerConnection: 'Messages/connection',
+  messagesPerSecond: 'Messages/second',
+  messagesPerMinute: 'Messages/minute',
+  messagesPerHour: 'Messages/hour',
+  messagesPerDay: 'Messages/day',
+  recipientsPerDay: 'Recipients/day',
+}
+
+function loginText({ smartHostAuthMechanism, user, passwordSet }: ConnectorSettingsView): string {
+  if (smartHostAuthMechanism === 'none') return 'none'
+  return `${smartHostAuthMechanism} as ${user}, ${passwordSet ? 'password set' : 'no password'}`
+}
+
+function tlsText({ tls, requireTLS, tlsAuthLevel, tlsDomain }: ConnectorSettingsView): string {
+  const name = tlsDomain === null ? '' : ` for ${tlsDomain}`
+  return `${tls}, ${requireTLS ? 'required' : 'where it is offered'}, ${tlsAuthLevel}${name}`
 }
 
 /** What is waited for, and until when; null where nothing is. */

@@ -1,30 +1,35 @@
 /**
- * `relay explain`: what the rules would make of a message, which connector would take it, and why, step by step. It
- * asks the same decisions as the relay does and sends nothing, nor does it ask outside checkers or count against
- * limits; secrets are not read, so it also works where they are not at hand.
+ * `relay explain`: what the rules would make of a message, which connector would take it, and why, step by step. The
+ * running relay is asked, because it alone knows what was configured while it runs; where none answers, the
+ * configuration file is. Nothing is sent; secrets are not read, so it also works where they are not at hand.
  */
+import { isUtf8 } from 'node:buffer'
 import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import type { Command } from 'commander'
 import { parseAddress } from '../address.ts'
+import {
+  asSubmitted,
+  type ExplainedMessage,
+  type Explanation,
+  explainMessage,
+} from '../admin/explain/explanation.ts'
+import { type ExplainInput, explanationView } from '../admin/explain/explanation-view.ts'
 import { assertNever } from '../assert-never.ts'
 import { configFile, readConfig } from '../config/load.ts'
 import { formatProblem } from '../config/problem.ts'
 import type { Config } from '../config/schema.ts'
 import { parseSize } from '../config/units.ts'
 import { ContentInspector } from '../message/content/inspector.ts'
-import { type Draft, splitDraft } from '../message/draft.ts'
-import { fromAddresses, parseHeader } from '../message/header.ts'
-import { HeaderView } from '../message/header-view.ts'
-import { type RecipientFate, type Rehearsal, rehearse } from '../policy/rehearsal.ts'
+import { splitDraft } from '../message/draft.ts'
+import type { Rehearsal } from '../policy/rehearsal.ts'
 import { compileRules } from '../policy/rules/evaluate.ts'
-import type { RuleMatch, RuleOutcome, Variant } from '../policy/rules/verdict.ts'
-import { fromRefusal } from '../policy/sender-rights.ts'
-import { formatReply, type Reply } from '../reply.ts'
-import { buildRoutes, type Decision, explain, senderIdentity, type Why } from '../route/route.ts'
+import type { RuleMatch, RuleOutcome } from '../policy/rules/verdict.ts'
+import { formatReply } from '../reply.ts'
+import { buildRoutes, type Decision, type Why } from '../route/route.ts'
 import { describeCandidate, describeStep, type RankedCandidate, type Step } from '../route/steps.ts'
-import { AllowedNetworks, admit } from '../smtp/access.ts'
-import type { SenderRights } from '../smtp/transaction.ts'
+import { AdminError } from './admin-client.ts'
+import { addAdminOption, withRelay } from './running-relay.ts'
 import { type Column, formatTable } from './table.ts'
 
 interface Options {
@@ -39,8 +44,7 @@ interface Options {
 
 export function registerExplain(program: Command): void {
   const collect = (value: string, earlier: readonly string[] = []) => [...earlier, value]
-  program
-    .command('explain')
+  addAdminOption(program.command('explain'))
     .description(
       'say which connector a message would leave by, and why every other one would not; sends nothing',
     )
@@ -56,9 +60,9 @@ export function registerExplain(program: Command): void {
     .option('--message <file>', 'a message: the rules look at it, and its size counts')
     .option('--json', 'print JSON')
     .action(async (options: Options, command: Command) => {
-      const message = await readMessage(options, command)
+      const question = await readQuestion(options, command)
       const { writeOut, getOutHelpWidth } = command.configureOutput()
-      const explanation = await explainMessage(await configOf(command), message)
+      const explanation = await explained(question, command)
       writeOut!(
         options.json
           ? `${JSON.stringify(explanation, null, 2)}\n`
@@ -68,24 +72,90 @@ export function registerExplain(program: Command): void {
     })
 }
 
-async function configOf(command: Command): Promise<Config> {
+async function explained(question: Question, command: Command): Promise<Explanation> {
+  const { admin, tokenFile } = command.optsWithGlobals<{ admin?: string; tokenFile?: string }>()
+  // Who names a relay does not want to hear of a file.
+  if (admin !== undefined) return askRelay(question, command)
+  const { config, file } = await configOf(command)
+  const mayBeFound = config.admin.port !== 0
+  const answer = mayBeFound
+    ? await askRelay(question, command).catch((error: unknown) => {
+        if (isAway(error) && tokenFile === undefined) return null
+        throw error
+      })
+    : null
+  if (answer !== null) return answer
+  command.configureOutput().writeErr!(
+    `No relay answers: this is what ${file} says, without what was configured while a relay ran\n`,
+  )
+  return explainByFile(config, question)
+}
+
+/** Content is inspected, for which others may be waiting. */
+const timeoutMs = 30_000
+
+async function askRelay(question: Question, command: Command): Promise<Explanation> {
+  const { from, to, sizeBytes, header, ip, bytes } = question
+  const body: ExplainInput = {
+    from: from ?? '',
+    to: [...to],
+    size: sizeBytes,
+    header: [...header],
+    ip,
+    ...(bytes !== null &&
+      (isUtf8(bytes) ? { message: bytes.toString() } : { messageBase64: bytes.toString('base64') })),
+  }
+  let answer: Explanation | null = null
+  await withRelay(command, async (relay) => {
+    answer = await relay.ask('/explain', { method: 'POST', body, answer: explanationView, timeoutMs })
+  })
+  return answer!
+}
+
+/** Nothing listens there, or no relay was ever started here, which would have made a token. */
+function isAway(error: unknown): boolean {
+  if (!(error instanceof AdminError) || !(error.cause instanceof Error)) return false
+  const { code } = error.cause as NodeJS.ErrnoException
+  return code === 'ECONNREFUSED' || code === 'ENOENT'
+}
+
+async function explainByFile(config: Config, question: Question): Promise<Explanation> {
+  const inspector = new ContentInspector()
+  try {
+    return await explainMessage(messageOf(question), {
+      routing: config.routing,
+      access: config.access,
+      routes: buildRoutes(config),
+      rules: config.policy.rules.length === 0 ? null : compileRules(config.policy),
+      inspector,
+      now: Date.now(),
+    })
+  } finally {
+    await inspector.close()
+  }
+}
+
+async function configOf(command: Command): Promise<{ config: Config; file: string }> {
   const file = configFile(command.optsWithGlobals<{ config?: string }>().config, process.env)
   const parsed = await readConfig(file)
-  if ('config' in parsed) return parsed.config
+  if ('config' in parsed) return { config: parsed.config, file }
   throw new Error(parsed.errors.map((error) => formatProblem(error, file)).join('\n'))
 }
 
-interface Message {
-  /** Null is the null reverse-path. */
-  readonly from: string | null
-  readonly to: readonly string[]
-  readonly sizeBytes: number | null
-  /** Header fields alone where no message was given. */
-  readonly draft: Draft
-  readonly ip: string | null
+interface Question extends Omit<ExplainedMessage, 'draft'> {
+  /** Where no message is given. */
+  readonly header: readonly string[]
+  /** The message as the file has it. */
+  readonly bytes: Buffer | null
 }
 
-async function readMessage(options: Options, command: Command): Promise<Message> {
+function messageOf({ from, to, sizeBytes, header, ip, bytes }: Question): ExplainedMessage {
+  const message = bytes && asSubmitted(bytes)
+  const draft = splitDraft(message ?? Buffer.from(header.map((field) => `${field}\r\n`).join('')))
+  return { from, to, sizeBytes: sizeBytes ?? message?.length ?? null, draft, ip }
+}
+
+async function readQuestion(options: Options, command: Command): Promise<Question> {
   const wrong = (message: string): never => command.error(`error: ${message}`, { exitCode: 2 })
   const address = (text: string): string => {
     const parsed = parseAddress(text.replace(/^<(.*)>$/, '$1'))
@@ -99,160 +169,14 @@ async function readMessage(options: Options, command: Command): Promise<Message>
     if (!/^[\x21-\x39\x3b-\x7e]+:[^\r\n]*$/.test(field))
       wrong(`${field} is not a header field such as 'From: a@b'`)
   if (message !== undefined && header.length > 0) wrong('--message has its own header: leave out --header')
-  const bytes = message === undefined ? null : asSubmitted(await readFile(message))
   return {
     from: options.from === '' || options.from === '<>' ? null : address(options.from),
     to: options.to.map(address),
-    sizeBytes: sizeBytes ?? bytes?.length ?? null,
-    draft: splitDraft(bytes ?? Buffer.from(header.map((field) => `${field}\r\n`).join(''))),
+    sizeBytes,
+    header,
     ip: ip ?? null,
+    bytes: message === undefined ? null : await readFile(message),
   }
-}
-
-/** Mail programs save messages with the line ends of their system; a client sends CRLF. */
-function asSubmitted(bytes: Buffer): Buffer {
-  return bytes.includes('\r\n')
-    ? bytes
-    : Buffer.from(bytes.toString('latin1').replace(/\n/g, '\r\n'), 'latin1')
-}
-
-interface Explanation {
-  /** Every recipient leaves by a connector, and the client may submit. */
-  readonly routed: boolean
-  /** Null where no address was asked about. */
-  readonly access: {
-    readonly ip: string
-    /** As whom it may send; null: it may not. */
-    readonly senders: SenderRights | null
-    readonly refusal: Reply | null
-  } | null
-  readonly sender: {
-    readonly identity: string | null
-    readonly from: Config['routing']['senderIdentity']
-    /** What is wrong with the From field, where it counts and is no one mailbox. */
-    readonly defect: string | null
-  }
-  /** Null where there are no rules. */
-  readonly policy: Rehearsal | null
-  readonly recipients: readonly ExplainedRecipient[]
-}
-
-interface ExplainedRecipient {
-  readonly recipient: string
-  /** What the rules do to it, in words; null: nothing. */
-  readonly policy: string | null
-  /** Null where it does not go on, or a rule chose the connector. */
-  readonly steps: readonly Step[] | null
-  readonly decision: Decision | null
-}
-
-async function explainMessage(config: Config, message: Message): Promise<Explanation> {
-  const routes = buildRoutes(config)
-  const sender = senderOf(config, message)
-  const access = message.ip === null ? null : accessOf(config, { ...message, ip: message.ip })
-  const policy = config.policy.rules.length === 0 ? null : await rehearsalOf(config, message)
-  const routed = (address: string, variant: Variant | null) => {
-    // A report keeps the null reverse-path, whatever a rule says.
-    const identity = (message.from === null ? null : variant?.sender) ?? sender.identity
-    return explain(routes, { sender: identity, recipient: address, sizeBytes: message.sizeBytes })
-  }
-  const recipients =
-    policy === null
-      ? message.to.map((recipient) => ({ recipient, policy: null, ...routed(recipient, null) }))
-      : withAdded(
-          policy.fates.flatMap((fate) => afterRules(fate, routed)),
-          addedBy(policy, routed),
-        )
-  const leaves = recipients.every(
-    ({ policy, decision }) => decision?.kind === 'connector' || (decision === null && policy === dropped),
-  )
-  return { routed: leaves && !access?.refusal, access, sender, policy, recipients }
-}
-
-async function rehearsalOf(config: Config, message: Message): Promise<Rehearsal> {
-  const inspector = new ContentInspector()
-  try {
-    const rehearsed = {
-      sender: message.from ?? '',
-      recipients: message.to,
-      client: { address: message.ip, listener: null, user: null },
-      now: Date.now(),
-      sizeBytes: message.sizeBytes ?? 0,
-      draft: message.draft,
-    }
-    return await rehearse(compileRules(config.policy), rehearsed, inspector)
-  } finally {
-    await inspector.close()
-  }
-}
-
-type Routed = (address: string, variant: Variant) => { steps: readonly Step[]; decision: Decision }
-
-const dropped = 'dropped: nobody is told'
-
-function afterRules(
-  { recipient, fate, reply, variant }: RecipientFate,
-  routed: Routed,
-): ExplainedRecipient[] {
-  if (reply !== null) return [{ recipient, policy: null, steps: null, decision: { kind: 'refuse', reply } }]
-  if (variant === null) return [{ recipient, policy: dropped, steps: null, decision: null }]
-  const held = fate === 'hold' ? `held: ${variant.hold}` : null
-  return (variant.redirectTo ?? [recipient]).map((address) => ({
-    recipient: address,
-    policy: address === recipient ? held : [`in place of ${recipient}`, ...(held ? [held] : [])].join('; '),
-    ...wayOf(address, { variant, routed }),
-  }))
-}
-
-/** Whom the message goes to anyway gets nothing more. */
-function withAdded(own: ExplainedRecipient[], added: ExplainedRecipient[]): ExplainedRecipient[] {
-  const reached = new Set(
-    own.filter(({ decision }) => decision?.kind === 'connector').map((each) => each.recipient),
-  )
-  return [...own, ...added.filter(({ recipient }) => !reached.has(recipient))]
-}
-
-/** Those whom rules add, once each. */
-function addedBy({ verdict }: Rehearsal, routed: Routed): ExplainedRecipient[] {
-  if (verdict.kind === 'refuse') return []
-  const added = new Map(
-    verdict.variants.flatMap((variant) => variant.added.map((address) => [address, variant])),
-  )
-  return [...added].map(([address, variant]) => ({
-    recipient: address,
-    policy: 'added by a rule',
-    ...wayOf(address, { variant, routed }),
-  }))
-}
-
-function wayOf(
-  address: string,
-  { variant, routed }: { variant: Variant; routed: Routed },
-): Pick<ExplainedRecipient, 'steps' | 'decision'> {
-  if (variant.connector === null) return routed(address, variant)
-  const why: Why = { rule: 'policy', entry: variant.connector }
-  return { steps: null, decision: { kind: 'connector', connector: variant.connector, why } }
-}
-
-function senderOf(config: Config, message: Message): Explanation['sender'] {
-  const from = config.routing.senderIdentity
-  const author = fromAddresses(parseHeader(message.draft.header))
-  const headerFrom = 'address' in author ? author.address : null
-  const identity = senderIdentity(from, { envelopeFrom: message.from, headerFrom })
-  return { identity, from, defect: from === 'envelope' || 'address' in author ? null : author.defect }
-}
-
-/** As the relay would before AUTH, which cannot be asked here; the From field only where one is given. */
-function accessOf(config: Config, message: Message & { readonly ip: string }): Explanation['access'] {
-  const { ip } = message
-  const { networks, users, fromField } = config.access
-  const networkSenders = new AllowedNetworks(networks).sendersOf(ip)
-  const client = { address: ip, networkSenders, user: null, authOffered: users.length > 0 }
-  const admission = admit(client, message.from ?? '')
-  if ('refusal' in admission) return { ip, senders: networkSenders, refusal: admission.refusal }
-  const header = new HeaderView(message.draft.header)
-  const asked = fromField === 'check' && header.values('from').length > 0
-  return { ip, ...admission, refusal: asked ? fromRefusal(admission.senders, header) : null }
 }
 
 function render(

@@ -1,6 +1,9 @@
-/** `relay limits`: what is used of each limit of `policy.limits`, by whom, on all relays of the queue together. */
+/**
+ * `relay limits`: what is used of each limit of `policy.limits`, by whom, and of the connectors' rate limits, on all
+ * relays of the queue together.
+ */
 import type { Command } from 'commander'
-import type { LimitView } from '../admin/limit-view.ts'
+import type { LimitView } from '../admin/queue/limit-view.ts'
 import { addAdminOption, withRelay } from './running-relay.ts'
 import { type Column, formatTable } from './table.ts'
 
@@ -23,6 +26,7 @@ export function registerLimits(program: Command): void {
 }
 
 const columns: readonly Column<LimitView>[] = [
+  { title: 'kind', value: ({ kind }) => kind },
   { title: 'limit', value: ({ limit }) => limit },
   { title: 'of', value: ({ of }) => of },
   { title: 'counts', value: ({ counts }) => counts },

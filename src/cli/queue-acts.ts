@@ -7,16 +7,16 @@ import { open } from 'node:fs/promises'
 import { createInterface } from 'node:readline/promises'
 import { pipeline } from 'node:stream/promises'
 import type { Command } from 'commander'
-import type { ActKind } from '../admin/queue-act-body.ts'
-import type { ActedItem } from '../admin/queue-act-view.ts'
+import type { ActKind } from '../admin/queue/queue-act-body.ts'
+import type { ActedItem } from '../admin/queue/queue-act-view.ts'
 import { type ActFields, type AdminClient, AdminError, type ItemFilter } from './admin-client.ts'
 import { addFilterOptions, filterOf, parseId } from './queue-filter.ts'
-import { addTokenOption, withRelay } from './running-relay.ts'
+import { addAdminOption, withRelay } from './running-relay.ts'
 import { formatTable } from './table.ts'
 
 export function registerQueueActs(queue: Command): void {
   const add = (kind: ActKind, description: string): Command =>
-    addFilterOptions(addTokenOption(queue.command(kind)))
+    addFilterOptions(addAdminOption(queue.command(kind)))
       .description(description)
       .argument('[id...]', 'ids of items or of messages', (id, ids: string[] = []) => [...ids, parseId(id)])
       .option('--all', 'every item of the queue')
@@ -36,7 +36,7 @@ export function registerQueueActs(queue: Command): void {
     '--target <connector>',
     'id of that connector',
   )
-  addTokenOption(queue.command('export'))
+  addAdminOption(queue.command('export'))
     .description('write the message of an item as it is stored')
     .argument('<id>', 'id of an item or of a message', parseId)
     .option('--out <file>', 'to this file (default: standard output)')

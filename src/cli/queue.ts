@@ -1,6 +1,6 @@
 /** `relay queue`: what waits in the running relay, and why; the acts of operators are added to it. */
 import { type Command, InvalidArgumentError } from 'commander'
-import type { ItemView } from '../admin/item-view.ts'
+import type { ItemView } from '../admin/queue/item-view.ts'
 import type { AdminClient, ItemFilter } from './admin-client.ts'
 import { formatAge, formatBytes, formatInstant, formatInstantFrom } from './for-people.ts'
 import { registerQueueActs } from './queue-acts.ts'
@@ -81,7 +81,7 @@ function listColumns(now: number): Column<ItemView>[] {
     { title: 'to', value: recipientsText },
     { title: 'attempts', value: (item) => item.attempts },
     { title: 'next attempt', value: (item) => formatInstant(item.nextAttemptAt) ?? '-' },
-    { title: 'last error', value: (item) => item.lastError ?? '-' },
+    { title: 'why', value: whyText },
   ]
 }
 
@@ -100,6 +100,7 @@ function itemText(item: ItemView, options: { now: number; width: number | undefi
       ['Expires', formatInstantFrom(item.expiresAt, now)],
       ['Attempts', item.attempts],
       ['Next attempt', formatInstantFrom(item.nextAttemptAt, now)],
+      ['Held', item.holdReason],
       ['Last error', item.lastError],
     ],
     options,
@@ -116,6 +117,12 @@ function itemText(item: ItemView, options: { now: number; width: number | undefi
 function recipientsText({ recipients }: ItemView): string {
   const first = recipients.find((to) => to.state === 'pending') ?? recipients[0]
   return `${first?.address ?? '-'}${recipients.length > 1 ? ` +${recipients.length - 1}` : ''}`
+}
+
+/** Why it is still here: who holds it comes first. */
+function whyText({ holdReason, lastError }: ItemView): string {
+  const parts = [holdReason && `held: ${holdReason}`, lastError]
+  return parts.filter((part) => part !== null).join('; ') || '-'
 }
 
 function clientText({ address, listener, user }: ItemView['client']): string {

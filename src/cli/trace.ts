@@ -3,10 +3,10 @@
  * history, the oldest event first; `--json` and `--csv` print the events that match, the newest first.
  */
 import { type Command, InvalidArgumentError } from 'commander'
-import { mostIds } from '../admin/tracking-query.ts'
+import { mostIds } from '../admin/tracking/tracking-query.ts'
 import { parseDuration } from '../config/units.ts'
 import { isItemId, isMessageId, messageIdOf } from '../message-id.ts'
-import { relatedMessageId, type TrackedEvent } from '../tracking/tracked-event.ts'
+import { isRefusal, relatedMessageId, type TrackedEvent } from '../tracking/tracked-event.ts'
 import type { AdminClient, EventFilter } from './admin-client.ts'
 import { formatBytes, formatInstant } from './for-people.ts'
 import { addAdminOption, withRelay } from './running-relay.ts'
@@ -89,7 +89,7 @@ async function printHistories(relay: AdminClient, options: TraceOptions, command
     id === undefined
       ? await messagesOf(eventsOf(relay, filterOf(options), command), limit)
       : { ids: [id], more: false }
-  const histories = (await readHistories(relay, ids, command)).filter((history) => history.length > 0)
+  const histories = await readHistories(relay, { ids, whole: id === undefined }, command)
   const width = getOutHelpWidth?.()
   if (histories.length === 0) writeOut!('No message in the tracking history matches.\n')
   else writeOut!(histories.map((history) => historyText(history, width)).join('\n'))
@@ -124,21 +124,40 @@ async function messagesOf(
   return { ids: [...ids], more: false }
 }
 
-/** A form that policy made of a message has an id of its own, which is asked for when it is known. */
+/**
+ * A form that policy made of a message has an id of its own, which is asked for when it is known; with `whole` what
+ * was found of a form alone is told in the history of its message.
+ */
 async function readHistories(
   relay: AdminClient,
-  ids: readonly string[],
+  { ids, whole }: { ids: readonly string[]; whole: boolean },
   command: Command,
 ): Promise<TrackedEvent[][]> {
-  const events = await eventsOfIds(relay, ids, command)
+  const found = await eventsOfIds(relay, ids, command)
+  const meant = whole ? wholeOf(ids, formsIn(found)) : ids
+  const events = isSame(meant, ids) ? found : await eventsOfIds(relay, meant, command)
+  const forms = formsIn(events)
+  for (const id of meant) forms.delete(id)
+  const ofForms = await eventsOfIds(relay, [...forms.keys()], command)
+  // Newest first: in one millisecond what was done to the forms comes behind what was done to the message.
+  const all = [...ofForms.filter(({ event }) => event !== 'TRANSFER'), ...events]
+  return meant.map((id) => historyOf(id, { events: all, forms })).filter((history) => history.length > 0)
+}
+
+/** The message of each form. */
+function formsIn(events: readonly TrackedEvent[]): Map<string, string> {
   const forms = new Map<string, string>()
   for (const { event, messageId, reference } of events)
-    if (event === 'TRANSFER' && reference !== null && !ids.includes(messageId))
-      forms.set(messageId, reference)
-  const ofForms = await eventsOfIds(relay, [...forms.keys()], command)
-  events.push(...ofForms.filter(({ event }) => event !== 'TRANSFER'))
-  return ids.map((id) => historyOf(id, { events, forms }))
+    if (event === 'TRANSFER' && reference !== null) forms.set(messageId, reference)
+  return forms
 }
+
+const wholeOf = (ids: readonly string[], forms: ReadonlyMap<string, string>): string[] => [
+  ...new Set(ids.map((id) => forms.get(id) ?? id)),
+]
+
+const isSame = (some: readonly string[], others: readonly string[]): boolean =>
+  some.length === others.length && some.every((id) => others.includes(id))
 
 async function eventsOfIds(
   relay: AdminClient,
@@ -171,13 +190,14 @@ function historyOf(
 function historyText(events: readonly TrackedEvent[], width: number | undefined): string {
   const first = events.find(({ event }) => event === 'RECEIVE') ?? events[0]!
   const from = events.find((event) => event.from !== null)?.from ?? null
+  const { sizeBytes = null } = events.find((event) => event.sizeBytes !== null) ?? {}
   const fields = formatFields(
     [
       ['Message', relatedMessageId(first) ?? first.messageId],
       ['Message-ID', events.find((event) => event.internetMessageId !== null)?.internetMessageId ?? null],
       ['Exchange', events.find((event) => event.networkMessageId !== null)?.networkMessageId ?? null],
       ['From', from === '' ? '<>' : from],
-      ['Size', first.sizeBytes === null ? null : formatBytes(first.sizeBytes)],
+      ['Size', sizeBytes === null ? null : formatBytes(sizeBytes)],
     ],
     { width },
   )
@@ -208,6 +228,8 @@ function whatHappened(event: TrackedEvent): string {
     details.Because,
     details.Check,
     details.Limit,
+    isRefusal(event) && `refused at ${details.RefusedAt}, not received`,
+    details.FromConnector && `from connector ${details.FromConnector}`,
     details.By && `by ${details.By}`,
     details.User && `as ${details.User}`,
     details.NextAttempt && `next attempt ${formatInstant(Date.parse(details.NextAttempt))}`,

@@ -20,6 +20,7 @@ interface Checked {
 export function connectorFindings(draft: ConfigDraft, root: unknown): Finding[] {
   const boundIds = new Set((draft.senders ?? []).map((sender) => sender?.connector))
   return [
+    ...noConnector(draft),
     ...repeatedConnectors(draft),
     ...(draft.connectors ?? []).flatMap((connector, index) => {
       if (connector === undefined) return []
@@ -34,6 +35,13 @@ export function connectorFindings(draft: ConfigDraft, root: unknown): Finding[] 
         ...reachability(checked, boundIds),
       ]
     }),
+  ]
+}
+
+function noConnector({ connectors }: ConfigDraft): Finding[] {
+  if (connectors === undefined || connectors.length > 0) return []
+  return [
+    warning(['connectors'], 'there is none: until one is made (relay connector new), all mail is refused'),
   ]
 }
 

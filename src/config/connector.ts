@@ -10,3 +10,11 @@ export interface Connector
   /** The name in EHLO. */
   readonly fqdn: string
 }
+
+/** `requireTLS` is true wherever something else demands TLS, so that whoever sends has to ask only that. */
+export function withDemandedTls<
+  Settings extends Pick<ConnectorConfig, 'tls' | 'smartHostAuthMechanism' | 'requireTLS'>,
+>(settings: Settings): Settings {
+  const demanded = settings.tls === 'implicit' || settings.smartHostAuthMechanism === 'basicAuthRequireTLS'
+  return demanded ? { ...settings, requireTLS: true } : settings
+}

@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises'
 import { type DkimKey, dkimAlgorithm } from '../message/dkim.ts'
 import { isPasswordHash } from '../smtp/password.ts'
+import type { SecretKey } from '../state/secrets.ts'
 import type { CheckerSettings } from './checker.ts'
 import type { Connector } from './connector.ts'
 import { ed25519AloneFindings } from './dkim-checks.ts'
@@ -25,6 +26,8 @@ export interface LoadedConfig {
   readonly redis: Omit<Config['queue']['redis'], 'password'> & { readonly password: string | null }
   /** In the order of `policy.dkim`. */
   readonly dkimKeys: readonly DkimKey[]
+  /** Of the runtime state; `current` is null where none is configured. */
+  readonly stateKeys: { readonly current: SecretKey | null; readonly former: readonly SecretKey[] }
   readonly warnings: readonly Problem[]
 }
 
@@ -68,6 +71,10 @@ export async function loadConfig(
     ),
     redis: redisSettings(config, { secret: secrets.redis, env }),
     dkimKeys: secrets.dkimKeys.filter((key) => key !== null),
+    stateKeys: {
+      current: secrets.stateKeys.current,
+      former: secrets.stateKeys.former.filter((key) => key !== null),
+    },
     warnings,
   }
 }
@@ -93,6 +100,8 @@ interface Secrets {
   readonly redis: string | null
   /** By place in `policy.dkim`; null where the key could not be read. */
   readonly dkimKeys: readonly (DkimKey | null)[]
+  /** Null where there is none, or it could not be read. */
+  readonly stateKeys: { readonly current: SecretKey | null; readonly former: readonly (SecretKey | null)[] }
 }
 
 async function readSecrets(
@@ -102,6 +111,7 @@ async function readSecrets(
   // Listeners read their certificates themselves, again and again; here they are only tried.
   for (const [index, listener] of (draft.listeners ?? []).entries())
     await reader.keyPair(listener?.certificate, ['listeners', index, 'certificate'])
+  await reader.keyPair(draft.admin?.certificate, ['admin', 'certificate'])
   const connectors: ConnectorSecrets[] = []
   for (const [index, connector] of (draft.connectors ?? []).entries())
     connectors.push(await connectorSecrets(connector ?? {}, { reader, index }))
@@ -115,7 +125,16 @@ async function readSecrets(
     checkers,
     redis: await reader.secret(password, ['queue', 'redis', 'password']),
     dkimKeys: await readDkimKeys(draft, reader),
+    stateKeys: await readStateKeys(draft, reader),
   }
+}
+
+async function readStateKeys(draft: ConfigDraft, reader: SecretReader): Promise<Secrets['stateKeys']> {
+  const { key, formerKeys = [] } = draft.state ?? {}
+  const former: (SecretKey | null)[] = []
+  for (const [index, reference] of formerKeys.entries())
+    former.push(await reader.stateKey(reference, ['state', 'formerKeys', index]))
+  return { current: await reader.stateKey(key, ['state', 'key']), former }
 }
 
 async function readDkimKeys(draft: ConfigDraft, reader: SecretReader): Promise<(DkimKey | null)[]> {

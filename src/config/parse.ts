@@ -2,6 +2,7 @@
  * From the text of the configuration to the configuration, or to everything that is wrong with it: syntax, keys
  * and values, and what contradicts what. Pure: secrets and certificates are read afterwards (load.ts).
  */
+import { withDemandedTls } from './connector.ts'
 import { connectorFindings } from './connector-checks.ts'
 import { dkimFindings } from './dkim-checks.ts'
 import { type ConfigDraft, draftOf } from './draft.ts'
@@ -11,7 +12,7 @@ import type { Path } from './path.ts'
 import { policyFindings } from './policy-checks.ts'
 import { type Problem, problemsOf } from './problem.ts'
 import { queueFindings } from './queue-checks.ts'
-import { type Config, type ConnectorConfig, configSchema } from './schema.ts'
+import { type Config, configSchema } from './schema.ts'
 import { senderFindings } from './sender-checks.ts'
 import { readYaml } from './yaml-source.ts'
 
@@ -60,10 +61,4 @@ function withoutEmptySections(value: unknown): unknown {
     return field === null && schema?._zod.def.type === 'prefault'
   }
   return Object.fromEntries(Object.entries(value).filter(([key, field]) => !isEmptySection(key, field)))
-}
-
-/** `requireTLS` is true wherever something else demands TLS, so that whoever sends has to ask only that. */
-function withDemandedTls(connector: ConnectorConfig): ConnectorConfig {
-  const demanded = connector.tls === 'implicit' || connector.smartHostAuthMechanism === 'basicAuthRequireTLS'
-  return demanded ? { ...connector, requireTLS: true } : connector
 }

@@ -45,7 +45,7 @@ function repeatedNames(draft: ConfigDraft): Finding[] {
 
 const listConditions = ['senderIn', 'fromIn', 'recipientIn', 'anyRecipientIn'] as const
 
-function lostLists(draft: ConfigDraft, { rule, at }: Placed): Finding[] {
+export function lostLists(draft: Pick<ConfigDraft, 'policy'>, { rule, at }: Placed): Finding[] {
   // Lists that cannot be read have errors of their own, and may hold the one that is meant.
   const lists = draft.policy?.lists
   if (lists === undefined) return []

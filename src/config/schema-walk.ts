@@ -50,7 +50,9 @@ export function nearest(word: string, known: readonly string[]): string | null {
   const [best] = known
     .map((candidate) => ({ candidate, distance: editDistance(plain(word), plain(candidate)) }))
     .sort((a, b) => a.distance - b.distance)
-  return best !== undefined && best.distance <= limit ? best.candidate : null
+  if (best === undefined || best.distance > limit) return null
+  // Of two letters or digits one has to be right: 9 is not what 1 was meant to be.
+  return best.distance < Math.min(word.length, best.candidate.length) ? best.candidate : null
 }
 
 /** Letters to insert, remove or replace. */

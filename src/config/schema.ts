@@ -18,6 +18,7 @@ import {
   duration,
   hourMs,
   ipAddress,
+  line,
   MB,
   minuteMs,
   network,
@@ -118,7 +119,7 @@ export type SubmittingNetwork = z.infer<typeof networkSchema>
 
 export const connectorSchema = z.strictObject({
   id: connectorId.describe('number or word; 0 is not an id, it means "no connector"'),
-  name: z.string().min(1).max(64).describe('the last tie-break of routing'),
+  name: line(64).describe('the last tie-break of routing'),
   enabled: z
     .boolean()
     .default(true)
@@ -148,7 +149,7 @@ export const connectorSchema = z.strictObject({
     .enum(['none', 'basicAuth', 'basicAuthRequireTLS'])
     .default('none')
     .describe('none | basicAuth | basicAuthRequireTLS (never without TLS, whatever requireTLS says)'),
-  user: z.string().min(1).nullable().default(null).describe('the user name of AUTH at the smart host'),
+  user: line(255).nullable().default(null).describe('the user name of AUTH at the smart host'),
   password: secret.nullable().default(null).describe('{ env: NAME } or { file: PATH }'),
   requireTLS: z.boolean().default(false).describe('not a byte of AUTH, MAIL or DATA without TLS'),
   tlsAuthLevel: z
@@ -304,12 +305,34 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe('where mail waits'),
-  connectors: z.array(connectorSchema).min(1).describe('how mail leaves'),
+  state: z
+    .strictObject({
+      key: secret
+        .nullable()
+        .default(null)
+        .describe(
+          '{ env: NAME } or { file: PATH }: 32 bytes in base64; null: dataDir/state-key, made once (embedded store only: nodes of one Redis need the same key)',
+        ),
+      formerKeys: z
+        .array(secret)
+        .default([])
+        .describe('open what they sealed, until relay rekey has sealed it anew'),
+    })
+    .prefault({})
+    .describe(
+      'what is configured while the relay runs (beside the queue); its secrets are sealed with this key',
+    ),
+  connectors: z
+    .array(connectorSchema)
+    .default([])
+    .describe(
+      'how mail leaves; what stands here is read-only at run time, where others are made: relay connector new',
+    ),
   senders: z
     .array(senderSchema)
     .default([])
     .describe(
-      '{ address, connector } or { domain, connector }: the connector of a sender, before address spaces',
+      '{ address, connector } or { domain, connector }: the connector of a sender, before address spaces; more: relay sender bind',
     ),
   delivery: z
     .strictObject({
@@ -375,9 +398,15 @@ export const configSchema = z.strictObject({
     .strictObject({
       address: ipAddress.default('127.0.0.1').describe('the IP address to listen on'),
       port: port.default(8080).describe('0 takes a free port'),
+      certificate: certificateFiles
+        .nullable()
+        .default(null)
+        .describe('{ cert, key } PEM files, read again when they change: TLS alone is spoken; null: no TLS'),
     })
     .prefault({})
-    .describe('/healthz, /readyz, /metrics and the queue; it is read without a login: keep it on loopback'),
+    .describe(
+      'the page, the API, /healthz, /readyz and /metrics; outside loopback only with a certificate, or behind a proxy with TLS',
+    ),
   sandbox: z
     .strictObject({
       address: ipAddress.default('127.0.0.1').describe('the IP address to listen on'),

@@ -4,6 +4,7 @@
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
+import { parseSecretKey, type SecretKey } from '../state/secrets.ts'
 import type { Path } from './path.ts'
 import { error, type Finding, warning } from './problem.ts'
 
@@ -86,6 +87,14 @@ export class SecretReader {
     if (await isReadByAll(file))
       this.#findings.push(warning(at, `can be read by every user of this machine (chmod 600): ${file}`))
     return key
+  }
+
+  /** A key of the runtime state. */
+  async stateKey(reference: Reference | null | undefined, at: Path): Promise<SecretKey | null> {
+    const text = await this.secret(reference, at)
+    if (text === null) return null
+    const key = parseSecretKey(text)
+    return 'error' in key ? this.#refuse(at, key.error) : key
   }
 
   #fromEnvironment(name: string, at: Path): string | null {

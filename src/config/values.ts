@@ -26,6 +26,14 @@ export function text<T>(parse: (text: string) => T | null, message: string) {
   })
 }
 
+/** One line: it stands in logs and in fields of protocols. */
+export const line = (most: number) =>
+  z
+    .string()
+    .min(1)
+    .max(most)
+    .regex(/^[^\p{Cc}\p{Zl}\p{Zp}\p{Surrogate}]*$/u, 'must be one line of text')
+
 export function duration(minMs = 0, maxMs = 90 * dayMs) {
   const message = `must be a duration from ${formatDuration(minMs)} to ${formatDuration(maxMs)}, such as 90s, 5m, 4h or 2d`
   return text((value) => within(parseDuration(value), minMs, maxMs), message).register(units, {

@@ -10,6 +10,9 @@
  *
  * Where a rate limit is reached the whole queue waits, and no item is touched either. A short wait keeps what is
  * at hand; for a longer one it goes back to the store, where other nodes and operators find it.
+ *
+ * Its settings are those it was made with. Where they change another queue takes its place, and this one retires: it
+ * begins nothing more, and what is in flight ends as it would have.
  */
 import { setMaxListeners } from 'node:events'
 import type { Clock } from '../clock.ts'
@@ -20,7 +23,9 @@ import type { ProtocolLogs } from '../observe/protocol-log/protocol-logs.ts'
 import { deadlineOf, type LeasedItem, type Spending } from '../queue/queue.ts'
 import { formatReply, type Reply, temporary } from '../reply.ts'
 import type { Attempt, ConnectionFault } from './attempt.ts'
+import { boundMark, withBoundMark } from './bound-mark.ts'
 import { type ConnectorState, connected, failed, initialState, mayConnect } from './connector-state.ts'
+import { deliversAlike } from './delivers-alike.ts'
 import type { AnsweredAttempt } from './disposition.ts'
 import type { SmartHosts } from './hosts.ts'
 import { isRateLimited, mostAtOnce } from './rate.ts'
@@ -60,10 +65,14 @@ export interface ConnectorQueueHost {
   holds(leased: LeasedItem): boolean
   /** Room has come free, or the state has changed: claim again when it makes sense. */
   wanting(): void
+  /** How many lanes to the same hosts retired queues of this connector still have. */
+  retiredLanes(queue: ConnectorQueue): number
+  /** Also of a retired queue: one of its connections is free for another. */
+  laneEnded(queue: ConnectorQueue): void
 }
 
 export class ConnectorQueue {
-  readonly connector: Connector
+  #connector: Connector
   readonly #host: ConnectorQueueHost
   readonly #smartHosts: SmartHosts
   #state: ConnectorState = initialState
@@ -83,7 +92,7 @@ export class ConnectorQueue {
   #stopping = false
 
   constructor(connector: Connector, smartHosts: SmartHosts, host: ConnectorQueueHost) {
-    this.connector = connector
+    this.#connector = connector
     this.#smartHosts = smartHosts
     this.#host = host
     // Each connection that is being opened listens; there are as many as the connector may have.
@@ -97,6 +106,17 @@ export class ConnectorQueue {
         spend: (spending) => host.spend(spending),
         opened: () => this.#reopened(),
       })
+  }
+
+  get connector(): Connector {
+    return this.#connector
+  }
+
+  /** Takes settings that make no difference to how it delivers; false where they do. */
+  adopt(connector: Connector): boolean {
+    if (!deliversAlike(this.#connector, connector)) return false
+    this.#connector = connector
+    return true
   }
 
   /** How many more items this queue can use now; 0 while its hosts may not be tried, or a rate limit is reached. */
@@ -118,7 +138,7 @@ export class ConnectorQueue {
   /** Whether a message just accepted may wait here, in memory, for a lane. */
   get takesDirect(): boolean {
     if (this.#gate !== null && (this.#isShut || this.#waiting.length >= this.#mostWaiting)) return false
-    return this.#state.kind === 'ready' && !this.#stopping
+    return this.#state.kind === 'ready' && !this.#stopping && this.#limit() > 0
   }
 
   /**
@@ -178,28 +198,54 @@ export class ConnectorQueue {
     void this.#host.giveBack(overdue)
   }
 
-  /** Finishes what is in flight until the deadline, gives back what waits. */
-  async stop(deadlineMs: number): Promise<void> {
+  get lanes(): number {
+    return this.#lanes.size
+  }
+
+  /** A retired queue of this connector has a lane less: this one may have it. */
+  takeRoom(): void {
+    this.#openLanes()
+  }
+
+  /** Another queue carries what waits here. */
+  takeWaiting(): readonly LeasedItem[] {
+    const items = this.#waiting
+    this.#waiting = []
+    return items
+  }
+
+  /**
+   * Begins nothing more, finishes what is in flight however long its host takes (cut off, it might be sent twice),
+   * gives back what waits. Never rejects.
+   */
+  async retire(): Promise<void> {
     this.#stopping = true
     // On a connection that is still being opened nothing is in flight.
     this.#abort.abort()
     this.#gate?.stop()
     for (const parked of this.#parked.splice(0)) parked(null)
     const givenBack = this.#giveBackWaiting()
-    const timer = setTimeout(() => {
-      for (const connection of this.#connections) connection.close()
-    }, deadlineMs)
     await Promise.all(this.#lanes)
-    clearTimeout(timer)
     await Promise.all([givenBack, this.#giveBackWaiting()])
   }
 
+  /** Finishes what is in flight until the deadline, gives back what waits. */
+  async stop(deadlineMs: number): Promise<void> {
+    const timer = setTimeout(() => {
+      for (const connection of this.#connections) connection.close()
+    }, deadlineMs)
+    await this.retire()
+    clearTimeout(timer)
+  }
+
+  /** The smart host counts connections, whichever settings they were opened with. */
   #limit(): number {
     const ceiling =
       this.#ceiling.until > this.#host.clock.now()
         ? this.#ceiling.connections
         : this.connector.limits.connections
-    return Math.min(ceiling, this.connector.limits.connections)
+    const most = Math.min(ceiling, this.connector.limits.connections)
+    return Math.max(0, most - this.#host.retiredLanes(this))
   }
 
   /** A lane for each item that waits, as far as the limit and the state of the hosts allow. */
@@ -223,6 +269,7 @@ export class ConnectorQueue {
     void lane.then(() => {
       this.#lanes.delete(lane)
       if (this.#waiting.length > 0 && !this.#stopping) this.#resume()
+      this.#host.laneEnded(this)
       this.#host.wanting()
     })
   }
@@ -266,7 +313,8 @@ export class ConnectorQueue {
         if (work === null) return
         if (connection !== null && !this.#reusable(connection)) connection = await this.#end(connection)
         connection = await this.#connectionFor(work, connection)
-        if (connection === null) {
+        // What has not begun when the queue retires leaves by the new settings.
+        if (connection === null || this.#stopping) {
           this.#waiting.unshift(work)
           return
         }
@@ -448,17 +496,18 @@ export class ConnectorQueue {
     this.#inFlight++
     try {
       const { item } = work
+      const body = this.#host.body(work)
       const attempt = await connection.send(
         {
           id: item.id,
           internetMessageId: item.internetMessageId,
           sender: item.sender,
           recipients: item.recipients.filter((recipient) => recipient.state === 'pending'),
-          sizeBytes: item.sizeBytes,
+          sizeBytes: item.boundMark ? item.sizeBytes + boundMark.length : item.sizeBytes,
           eightBit: item.eightBit,
           requireTls: item.requireTls,
         },
-        this.#host.body(work),
+        item.boundMark ? withBoundMark(body) : body,
       )
       if (attempt.scope !== 'connection') await this.#host.conclude(work, attempt, connection.offersDsn)
       else await this.#broke(work, attempt, connection.offersDsn)
@@ -489,8 +538,7 @@ export class ConnectorQueue {
   }
 
   async #giveBackWaiting(): Promise<void> {
-    const items = this.#waiting
-    this.#waiting = []
+    const items = this.takeWaiting()
     if (items.length > 0) await this.#host.giveBack(items)
   }
 }

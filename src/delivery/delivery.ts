@@ -7,6 +7,9 @@
  *
  * A message just accepted goes out from the bytes still at hand (`reserve`, `deliver`) unless older mail of
  * its connector is waiting in the store: then it queues up behind it.
+ *
+ * Connectors come, change and go while it runs (`reconfigure`). A changed one gets a new queue at once, and the old one
+ * retires: what is in flight there ends there, so nothing is sent twice and nothing is lost.
  */
 import type { Clock } from '../clock.ts'
 import type { Connector } from '../config/connector.ts'
@@ -24,20 +27,22 @@ import {
   type Spending,
 } from '../queue/queue.ts'
 import { ConnectorQueue, type ConnectorQueueHost } from './connector-queue.ts'
+import { sameHosts } from './delivers-alike.ts'
 import { type AnsweredAttempt, type Disposition, dispose, expire } from './disposition.ts'
 import type { DsnWriter } from './dsn-writer.ts'
 import { SmartHosts } from './hosts.ts'
 import type { Passage } from './rate-gate.ts'
-import { type Placement, reroute } from './reroute.ts'
+import { type Placement, unreachable } from './reroute.ts'
 import { systemResolver } from './resolve.ts'
+import { Resubmission } from './resubmission.ts'
 import { type ConnectorStatus, whyStopped } from './status.ts'
 
 /** Other nodes' mail shows up in a shared store without a word to us: so often we look. */
 const pollMs = 500
 /** How often we look for mail that needs attention without an attempt: expiry, delay notices, connectors that are gone. */
 const attentionMs = 5_000
+const resubmitting = 'route again what no connector carries'
 const overdueBatch = 100
-const orphanBatch = 100
 /** What an item in hand weighs beside its body. */
 const itemBytes = 4096
 /** What a claimed body is taken to weigh before it is known: the most that comes with a claim. */
@@ -47,14 +52,25 @@ const spendAgainMs = 1000
 /** After the deadline of a stop: for what was cut off to be noticed. Outcomes not stored by then are the store's to keep. */
 const cutOffMs = 1000
 
-export interface DeliveryOptions {
-  readonly queue: Queue
+/** What is configured for delivery at one moment. */
+export interface Carried {
   readonly connectors: readonly Connector[]
+  /** Connectors that exist and cannot be used now, as their password cannot be opened: their mail waits for them. */
+  readonly unusable: ReadonlySet<string>
+}
+
+export interface DeliveryOptions extends Carried {
+  readonly queue: Queue
   readonly delivery: Config['delivery']
   readonly leaseMs: number
   readonly dsnWriter: DsnWriter
   /** Where an item's recipients would go today; asked for mail whose connector is gone. */
   readonly place: (item: QueueItem, recipient: string) => Placement
+  /**
+   * Resolves when this node knows the configuration as it was in the store when asked, or a later one, and has been
+   * reconfigured by it. Asked before mail is taken from a connector that is unknown here.
+   */
+  readonly catchUp: () => Promise<unknown>
   readonly clock: Clock
   readonly log: Log
   readonly protocolLogs?: ProtocolLogs
@@ -70,11 +86,18 @@ interface Held {
   lease: Lease
   /** Somebody else may have the item now. */
   lost: boolean
+  /** On its way back to the store, which may lease it anew before we hear that it has it. */
+  givenBack: boolean
 }
 
 export class Delivery {
   readonly #options: DeliveryOptions
+  readonly #host: ConnectorQueueHost
+  readonly #resubmission: Resubmission
   readonly #queues = new Map<string, ConnectorQueue>()
+  /** Those that only finish what is in flight. */
+  readonly #retired = new Set<ConnectorQueue>()
+  #unusable: ReadonlySet<string>
   readonly #held = new Map<string, Held>()
   /** Connectors for which the store holds more that is due than we took. */
   readonly #backlog = new Set<string>()
@@ -88,12 +111,15 @@ export class Delivery {
   #claiming: Promise<void> = Promise.resolve()
   readonly #timers: NodeJS.Timeout[] = []
   readonly #background = new Map<string, Promise<void>>()
+  /** Begins a duty now, by its name; those that are to run once more when they are done. */
+  readonly #turns = new Map<string, () => void>()
+  readonly #again = new Set<string>()
   /** Duties that did not succeed last time. */
   readonly #failing = new Set<string>()
 
   constructor(options: DeliveryOptions) {
     this.#options = options
-    const host: ConnectorQueueHost = {
+    this.#host = {
       clock: options.clock,
       log: options.log,
       protocolLogs: options.protocolLogs,
@@ -107,23 +133,56 @@ export class Delivery {
       holds: (leased) => this.#holds(leased),
       spend: (spending) => this.#spend(spending),
       wanting: () => this.#nudge(),
+      retiredLanes: (queue) => this.#retiredLanes(queue),
+      laneEnded: (queue) => this.#laneEnded(queue),
     }
-    for (const connector of options.connectors) {
-      if (!connector.enabled) continue
-      const smartHosts = new SmartHosts(connector, { resolver: systemResolver, clock: options.clock })
-      this.#queues.set(connector.id, new ConnectorQueue(connector, smartHosts, host))
-    }
+    const { queue, clock, leaseMs, record, place, catchUp } = options
+    this.#resubmission = new Resubmission({
+      ...{ queue, clock, leaseMs, record, place, catchUp },
+      waitsFor: (connector) => this.#waitsFor(connector),
+      hold: (leased) => this.#hold(leased),
+      lease: (leased) => this.#lease(leased),
+      release: (leased) => this.#release(leased),
+      expire: (leased, now) => this.#expire(leased, now),
+      giveBack: (leased) => this.#giveBack(leased),
+      wake: (connector) => this.wake(connector),
+      isStopping: () => this.#stopping,
+    })
+    this.#unusable = options.unusable
+    for (const connector of options.connectors) if (connector.enabled) this.#carry(connector)
   }
 
   start(): void {
     this.#claiming = this.#claimLoop()
     this.#inBackground('renew leases', Math.max(1000, this.#options.leaseMs / 3), () => this.#renew())
     this.#inBackground('attend to overdue mail', attentionMs, () => this.#concludeOverdue())
-    let first = true
-    this.#inBackground('route orphaned mail again', attentionMs, async () => {
-      await (first ? this.#resubmitOrphans() : this.#rerouteOrphans())
-      first = false
-    })
+    this.#inBackground(resubmitting, attentionMs, () => this.#resubmission.turn())
+  }
+
+  /**
+   * What is configured now. A connector's queue stays where nothing about it changed that delivery uses; it is
+   * replaced, or made, by one that tries its hosts at once where something did. Mail of connectors that are gone, and what
+   * is unreachable, is routed again, whatever changed: it may have been the routes.
+   */
+  reconfigure({ connectors, unusable }: Carried): void {
+    if (this.#stopping) return
+    this.#unusable = unusable
+    const carried = new Set<string>()
+    for (const connector of connectors) {
+      if (!connector.enabled) continue
+      carried.add(connector.id)
+      if (this.#queues.get(connector.id)?.adopt(connector)) continue
+      this.#carry(connector)
+      this.wake(connector.id)
+    }
+    for (const [id, queue] of this.#queues) {
+      if (carried.has(id)) continue
+      this.#queues.delete(id)
+      this.#backlog.delete(id)
+      this.#retire(queue)
+    }
+    this.#resubmission.configurationChanged()
+    this.#soon(resubmitting)
   }
 
   /**
@@ -148,7 +207,7 @@ export class Delivery {
     this.#hold(leased)
     const queue = this.#queues.get(leased.item.connector)
     if (queue && !this.#stopping) queue.push([leased])
-    else void this.#giveBack([leased])
+    else void this.#giveBack([leased]).then(() => this.wake(leased.item.connector))
   }
 
   /** In-flow control: what the 250 of a message for this connector should wait for, a moment at most; null: nothing. */
@@ -160,6 +219,8 @@ export class Delivery {
   wake(connector: string): void {
     this.#expectMore(connector)
     this.#nudge()
+    // Routed before its connector went. What is unreachable is in no hurry, and there may be much of it.
+    if (!this.#waitsFor(connector) && connector !== unreachable) this.#soon(resubmitting)
   }
 
   /** An operator wants this connector's hosts tried now, whatever its schedule says. */
@@ -173,14 +234,25 @@ export class Delivery {
   }
 
   status(): readonly ConnectorStatus[] {
-    return [...this.#queues.values()].map((queue) => queue.status)
+    return [...this.#queues.values()].map((queue) => this.#withRetired(queue.status))
+  }
+
+  /** Connections and attempts under the settings before count until they end. */
+  #withRetired(status: ConnectorStatus): ConnectorStatus {
+    let { connections, attemptsInFlight } = status
+    for (const { connector, status: retired } of this.#retired) {
+      if (connector.id !== status.connector) continue
+      connections += retired.connections
+      attemptsInFlight += retired.attemptsInFlight
+    }
+    return { ...status, connections, attemptsInFlight }
   }
 
   /** Claims no more, finishes what is in flight until the deadline, gives the rest back. */
   async stop(deadlineMs: number): Promise<void> {
     this.#stopping = true
     this.#nudge()
-    const queues = [...this.#queues.values()].map((queue) => queue.stop(deadlineMs))
+    const queues = [...this.#queues.values(), ...this.#retired].map((queue) => queue.stop(deadlineMs))
     // A store that does not answer keeps everybody who waits for it, but not us.
     await withinTime(Promise.all([this.#claiming, ...queues]), deadlineMs + cutOffMs)
     // Until here leases are renewed: an attempt under way may outlast the one it has.
@@ -192,6 +264,7 @@ export class Delivery {
   #inBackground(duty: string, everyMs: number, run: () => Promise<void>): void {
     const turn = () => {
       if (this.#background.has(duty)) return
+      this.#again.delete(duty)
       const running = run().then(
         () => this.#succeeded(duty),
         (error: unknown) => this.#failed(duty, error),
@@ -200,11 +273,20 @@ export class Delivery {
         duty,
         running.then(() => {
           this.#background.delete(duty)
+          if (this.#again.has(duty) && !this.#stopping) turn()
         }),
       )
     }
+    this.#turns.set(duty, turn)
     turn()
     this.#timers.push(setInterval(turn, everyMs))
+  }
+
+  /** Now, or once more when it is done: what it has looked at may be different now. */
+  #soon(duty: string): void {
+    if (this.#stopping) return
+    this.#again.add(duty)
+    this.#turns.get(duty)?.()
   }
 
   /** One line when it begins to fail and one when it is over: an outage of the store must not fill the log. */
@@ -218,6 +300,45 @@ export class Delivery {
 
   #succeeded(duty: string): void {
     if (this.#failing.delete(duty)) this.#options.log.info({ duty }, 'a duty of delivery is done again')
+  }
+
+  // Connectors that come and go
+
+  #carry(connector: Connector): void {
+    const smartHosts = new SmartHosts(connector, { resolver: systemResolver, clock: this.#options.clock })
+    const queue = new ConnectorQueue(connector, smartHosts, this.#host)
+    const before = this.#queues.get(connector.id)
+    this.#queues.set(connector.id, queue)
+    if (before !== undefined) {
+      const waiting = before.takeWaiting()
+      this.#retire(before)
+      queue.push(waiting)
+    }
+  }
+
+  #retire(queue: ConnectorQueue): void {
+    this.#retired.add(queue)
+    void queue.retire().then(() => {
+      this.#retired.delete(queue)
+      // What was in flight may have been deferred, or given back.
+      this.wake(queue.connector.id)
+    })
+  }
+
+  #waitsFor(connector: string): boolean {
+    return this.#queues.has(connector) || this.#unusable.has(connector)
+  }
+
+  #retiredLanes(queue: ConnectorQueue): number {
+    let lanes = 0
+    for (const retired of this.#retired)
+      if (retired.connector.id === queue.connector.id && sameHosts(retired.connector, queue.connector))
+        lanes += retired.lanes
+    return lanes
+  }
+
+  #laneEnded(queue: ConnectorQueue): void {
+    if (this.#retired.has(queue)) this.#queues.get(queue.connector.id)?.takeRoom()
   }
 
   // Claiming
@@ -257,7 +378,12 @@ export class Delivery {
       else this.#backlog.delete(connector)
       if (dueAt !== undefined && dueAt > now) sleepMs = Math.min(sleepMs, dueAt - now)
     }
-    for (const [connector, leased] of taken) this.#queues.get(connector)!.push(leased)
+    // A connector may have gone meanwhile.
+    for (const [connector, leased] of taken) {
+      const queue = this.#queues.get(connector)
+      if (queue !== undefined) queue.push(leased)
+      else void this.#giveBack(leased).then(() => this.wake(connector))
+    }
     return sleepMs
   }
 
@@ -383,6 +509,8 @@ export class Delivery {
     const { queue, clock, log } = this.#options
     await Promise.all(
       leased.map(async (one) => {
+        const held = this.#held.get(one.item.id)
+        if (held?.leased === one) held.givenBack = true
         try {
           await queue.settle(this.#lease(one), { items: [one.item], dsn: null }, { now: clock.now() })
         } catch (error) {
@@ -419,13 +547,14 @@ export class Delivery {
   #hold(leased: LeasedItem): boolean {
     const { item, lease } = leased
     const held = this.#held.get(item.id)
-    if (held !== undefined) {
+    if (held !== undefined && !held.givenBack) {
       held.lease = lease
       held.lost = false
       return false
     }
+    if (held !== undefined) this.#release(held.leased)
     const bytes = itemBytes + (leased.body?.length ?? 0)
-    this.#held.set(item.id, { leased, lease, bytes, lost: false })
+    this.#held.set(item.id, { leased, lease, bytes, lost: false, givenBack: false })
     this.#weigh(item.connector, bytes)
     return true
   }
@@ -495,78 +624,9 @@ export class Delivery {
 
   /** Why an item waits that was never refused itself: its connector's last error. */
   #reason(item: QueueItem): string | null {
+    if (this.#unusable.has(item.connector)) return item.lastError ?? 'Its connector cannot be used'
     const status = this.#queues.get(item.connector)?.status
     return item.lastError ?? (status === undefined ? null : whyStopped(status))
-  }
-
-  // Mail whose connector is gone
-
-  /**
-   * Exchange resubmits the mail of a connector that was removed or disabled to routing, and that of the
-   * Unreachable queue when the configuration changes. For us both is a start: all of it is made due.
-   */
-  async #resubmitOrphans(): Promise<void> {
-    const { queue, clock } = this.#options
-    for (const connector of await this.#orphans()) {
-      for (let after: string | null = null; !this.#stopping; ) {
-        const page = await queue.list({ connector }, { now: clock.now(), limit: 500, after })
-        const deferred = page.items.filter(({ state }) => state === 'deferred')
-        await Promise.all(
-          deferred.map(({ item }) => queue.change(item.id, { kind: 'retry' }, { now: clock.now() })),
-        )
-        after = page.next
-        if (after === null) break
-      }
-    }
-    await this.#rerouteOrphans()
-  }
-
-  /** Routes again what is due of connectors that no longer carry mail. */
-  async #rerouteOrphans(): Promise<void> {
-    const { queue, clock, leaseMs } = this.#options
-    const connectors = (await this.#orphans()).map((connector) => ({ connector, limit: orphanBatch }))
-    if (connectors.length === 0) return
-    for (let taken = 1; taken > 0 && !this.#stopping; ) {
-      const claim = await queue.claim({ now: clock.now(), leaseMs, connectors })
-      const ours = claim.leased.filter((leased) => this.#hold(leased))
-      taken = ours.length
-      await Promise.all(ours.map((leased) => this.#reroute(leased)))
-    }
-  }
-
-  async #orphans(): Promise<string[]> {
-    const { connectors } = await this.#options.queue.totals({ now: this.#options.clock.now() })
-    return [...connectors.keys()].filter((connector) => !this.#queues.has(connector))
-  }
-
-  async #reroute(leased: LeasedItem): Promise<void> {
-    const { queue, clock, place, record } = this.#options
-    const now = clock.now()
-    // What has run out of time goes nowhere; put back as unreachable it would be due again at once.
-    if (now >= leased.item.expiresAt) return this.#expire(leased, now)
-    let items: readonly QueueItem[]
-    try {
-      items = reroute(leased.item, { place: (recipient) => place(leased.item, recipient), now })
-      await queue.settle(this.#lease(leased), { items, dsn: null }, { now })
-    } catch (error) {
-      if (error instanceof LeaseLost) return
-      throw error
-    } finally {
-      this.#release(leased)
-    }
-    for (const item of items) {
-      if (item.connector === leased.item.connector) continue
-      const reason = `connector ${leased.item.connector} does not carry it any more`
-      record({
-        event: 'rerouted',
-        itemId: item.id,
-        messageId: item.messageId,
-        internetMessageId: item.internetMessageId,
-        connector: item.connector,
-        reason,
-      })
-      this.wake(item.connector)
-    }
   }
 }
 

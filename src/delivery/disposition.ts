@@ -221,6 +221,7 @@ function changed(
     nextAttemptAt: to.nextAttemptAt,
     suspended: item.suspended,
     requireTls: item.requireTls,
+    boundMark: item.boundMark,
     lastError: to.lastError,
   }
 }

@@ -48,6 +48,7 @@ export function ownMessage(
         nextAttemptAt: connector === unreachable ? expiresAt : now,
         suspended: null,
         requireTls: false,
+        boundMark: false,
         lastError: connector === unreachable ? 'no connector takes the recipient' : null,
       },
     ],

@@ -59,6 +59,8 @@ export interface Sandbox {
   readonly connections: number
   /** The kept ones, oldest first. */
   readonly messages: readonly KeptMessage[]
+  /** Of what is kept; counts and ledger stay. */
+  forgetMessages(): void
   /** With `keepLedger`: every message taken. */
   readonly ledger: readonly LedgerEntry[]
   readonly switches: SandboxSwitches
@@ -180,6 +182,11 @@ class SandboxServer implements Sandbox, SessionHost {
   resume(): void {
     this.#paused = false
     for (const session of this.#sessions) session.wake()
+  }
+
+  forgetMessages(): void {
+    this.messages.length = 0
+    this.#keptBytes = 0
   }
 
   dropConnections(): void {

@@ -14,6 +14,29 @@ interface OfItem {
   readonly connector: string
 }
 
+/** A message that we answered 4yz or 5yz: it is the client's still. */
+export interface RefusedMessage {
+  readonly messageId: string
+  readonly internetMessageId: string | null
+  readonly networkMessageId: string | null
+  readonly recipients: readonly string[]
+  /** Null where we did not read it to its end. */
+  readonly sizeBytes: number | null
+  /** Who would not have it: policy, or reception for its form, size or way, or because we are full. */
+  readonly by: 'policy' | 'reception'
+}
+
+/** A change of what is configured while the relay runs, without secrets. */
+export interface Configured {
+  readonly act: 'created' | 'changed' | 'removed'
+  readonly what: 'connector' | 'sender' | 'rule' | 'rule order' | 'token' | 'state key'
+  readonly id: string
+  /** Null where there was nothing before. */
+  readonly before: object | null
+  /** Null where nothing is left. */
+  readonly after: object | null
+}
+
 export type MailEvent =
   /** We answered 250 to DATA: the message is ours. */
   | {
@@ -39,8 +62,13 @@ export type MailEvent =
       readonly from: string | null
       readonly to: string | null
       readonly reply: Reply
+      /** What we had been sent: at DATA. */
+      readonly message?: RefusedMessage
     }
-  /** A policy rule matched; `mode` says whether it acted. */
+  /**
+   * A policy rule matched; `mode` says whether it acted. This and what checkers and limits say of a message is told in
+   * one go with what becomes of it: after its `accepted`, or before its `rejected`.
+   */
   | {
       readonly event: 'rule'
       /** Null where it refused a recipient at RCPT: there is no message yet. */
@@ -159,11 +187,13 @@ export type MailEvent =
       readonly reason: string
       /** Which operator: the holder of a token; absent where a rule or the relay itself acted. */
       readonly by?: string
-      /** Of an item that an operator redirected: where it was; `connector` is where it is now. */
+      /** Of an item that is rerouted: where it was; `connector` is where it is now. */
       readonly fromConnector?: string
-      /** Sender, and the recipients that still waited; absent where the relay itself acted. */
+      /** Sender, and the recipients that still waited. */
       readonly from?: string
       readonly recipients?: readonly string[]
     })
+  /** The audit: somebody changed the configuration at run time; `by` is the holder of a token. */
+  | (Configured & { readonly event: 'configured'; readonly by: string })
 
 export type RecordEvent = (event: MailEvent) => void

@@ -278,6 +278,14 @@ export class Metrics {
     return this.#registry.metrics()
   }
 
+  /** By rule, in whatever mode it was: messages that it matched since the start, on this node. */
+  async ruleMatches(): Promise<ReadonlyMap<string, number>> {
+    const matches = new Map<string, number>()
+    for (const { labels, value } of (await this.#is.ruleMatches.get()).values)
+      matches.set(String(labels.rule), (matches.get(String(labels.rule)) ?? 0) + value)
+    return matches
+  }
+
   /** Moves the counters. */
   count(event: MailEvent): void {
     const is = this.#is
@@ -345,6 +353,8 @@ export class Metrics {
       case 'removed':
       case 'rerouted':
         is.itemsChanged.inc({ change: event.event })
+        break
+      case 'configured': // The log is its place: nothing of it can be summed up.
         break
       default:
         assertNever(event)

@@ -14,7 +14,7 @@ import type { Metrics } from './metrics.ts'
 export function createRecorder(options: {
   log: Logger
   metrics: Metrics
-  /** Keeps the event in the tracking history. */
+  /** Keeps the event: in the tracking history, and for who looks on. */
   track?: RecordEvent | undefined
 }): RecordEvent {
   const write = lineWriter(options.log)
@@ -58,6 +58,7 @@ function levelOf(event: MailEvent): 'info' | 'warn' {
     case 'retried':
     case 'removed':
     case 'rerouted':
+    case 'configured':
       return 'info'
     default:
       return assertNever(event)
@@ -84,6 +85,8 @@ function lineOf(event: MailEvent): object {
       return {
         event: event.event,
         command: event.command,
+        messageId: event.message?.messageId,
+        internetMessageId: event.message && textOrNull(event.message.internetMessageId),
         client: clientOf(event.client),
         from: textOrNull(event.from),
         to: textOrNull(event.to),
@@ -135,6 +138,16 @@ function lineOf(event: MailEvent): object {
     case 'removed':
     case 'rerouted':
       return actLine(event)
+    case 'configured':
+      return {
+        event: event.event,
+        by: event.by,
+        act: event.act,
+        what: event.what,
+        id: printable(event.id),
+        before: event.before,
+        after: event.after,
+      }
     default:
       return assertNever(event)
   }

@@ -27,7 +27,7 @@ export interface Told {
   readonly events: readonly MailEvent[]
 }
 
-type About = Omit<Submission, 'keep'> & { readonly facts: { readonly messageId: string | null } }
+type About = Omit<Submission, 'keep' | 'record'> & { readonly facts: { readonly messageId: string | null } }
 
 export class PolicyMail {
   readonly #options: PolicyMailOptions

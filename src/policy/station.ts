@@ -34,6 +34,8 @@ export interface Submission {
   readonly draft: Draft
   /** Without our trace field. */
   readonly sizeBytes: number
+  /** Takes what is found, until it is known what becomes of the message. */
+  readonly record: RecordEvent
   /** Keeps a changed body until the message is done. */
   keep(chunks: AsyncIterable<Buffer>): Promise<BodySource>
 }
@@ -69,7 +71,8 @@ export type Ruling =
     }
 
 export interface StationOptions {
-  readonly rules: CompiledRules
+  /** Those in force now: they may change while a transaction is under way. */
+  readonly rules: () => CompiledRules
   readonly limits: SubmissionLimits
   readonly checkers: readonly GuardedChecker[]
   readonly signer: DkimSigner
@@ -81,36 +84,42 @@ export interface StationOptions {
 
 export class PolicyStation {
   readonly #options: StationOptions
-  readonly #idle: boolean
+  /** Whether nothing but the rules can concern anybody. */
+  readonly #rulesAlone: boolean
 
   constructor(options: StationOptions) {
     this.#options = options
-    const { rules, limits, checkers, signer } = options
-    this.#idle = rules.empty && limits.empty && checkers.length === 0 && signer.empty
+    const { limits, checkers, signer } = options
+    this.#rulesAlone = limits.empty && checkers.length === 0 && signer.empty
   }
 
   /** Whether a message of this client has to be judged at all. */
   concerns(transaction: Transaction): boolean {
-    return !this.#idle || transaction.session.senders !== 'all'
+    return !this.#isIdle || transaction.session.senders !== 'all'
+  }
+
+  get #isIdle(): boolean {
+    return this.#rulesAlone && this.#options.rules().empty
   }
 
   /** At RCPT, where a refusal concerns this recipient alone: size limits, rules about the envelope, delegation. */
   recipient(transaction: Transaction, recipient: EnvelopeRecipient): Reply | null | Promise<Reply | null> {
-    if (this.#idle) return null
-    const { rules, limits, checkers, clock } = this.#options
+    if (this.#isIdle) return null
+    const { limits, checkers, clock } = this.#options
     const { sender, declaredSizeBytes, session } = transaction
     const tooLarge = limits.empty
       ? null
       : limits.sizeRefusal({ sender: sender.from, ...session.client, sizeBytes: declaredSizeBytes ?? 0 })
     if (tooLarge !== null) return tooLarge
-    const verdict = envelopeVerdict(rules, {
+    const verdict = envelopeVerdict(this.#options.rules(), {
       sender: sender.from,
       recipient: recipient.address,
       client: session.client,
       now: clock.now(),
     })
     if (verdict !== null) {
-      this.#recordMatches({ messageId: null, transaction }, verdict.matches.slice(-1))
+      const { record } = this.#options
+      recordMatches({ messageId: null, transaction, record }, verdict.matches.slice(-1))
       return verdict.reply
     }
     const asked = checkers.filter((checker) => checker.asksRecipients)
@@ -128,7 +137,7 @@ export class PolicyStation {
     if (checked.kind === 'refuse') return checked
     if (checked.recipients.length === 0) return concluded({ ...checked, forms: [], notices: [] })
     const verdict = await this.#rule(submission, checked)
-    this.#recordMatches(submission, verdict.matches)
+    recordMatches(submission, verdict.matches)
     if (verdict.kind === 'refuse') return verdict
     return this.#forms(submission, { checked, verdict })
   }
@@ -148,7 +157,7 @@ export class PolicyStation {
     })
     if (answer === null) return null
     const { limit, of, over } = answer
-    this.#options.record({ event: 'limited', messageId, limit, of, over })
+    submission.record({ event: 'limited', messageId, limit, of, over })
     return answer
   }
 
@@ -185,7 +194,7 @@ export class PolicyStation {
       sizeBytes: submission.sizeBytes,
       keep: (chunks) => submission.keep(chunks),
     })
-    this.#options.record({
+    submission.record({
       ...{ event: 'checked', messageId, checker: checker.name, verdict: verdictWord(verdict) },
       ...{ away, note: verdict.note, durationMs },
     })
@@ -194,7 +203,7 @@ export class PolicyStation {
 
   /** Most mail is judged by envelope and header; its content is read where a rule depends on it. */
   async #rule(submission: Submission, checked: CheckedPass): Promise<Verdict> {
-    const { rules } = this.#options
+    const rules = this.#options.rules()
     const { transaction, receivedAt, sizeBytes } = submission
     const view: MessageView = {
       sender: checked.sender.from,
@@ -277,25 +286,19 @@ export class PolicyStation {
       })),
     )
   }
+}
 
-  #recordMatches(
-    { messageId, transaction }: { messageId: string | null; transaction: Transaction },
-    matches: readonly RuleMatch[],
-  ): void {
-    const { from } = transaction.sender
-    for (const { rule, mode, because, recipients, actions, severity } of matches)
-      this.#options.record({
-        event: 'rule',
-        messageId,
-        rule,
-        mode,
-        because,
-        actions,
-        severity,
-        from,
-        recipients,
-      })
-  }
+function recordMatches(
+  {
+    messageId,
+    transaction,
+    record,
+  }: { messageId: string | null; transaction: Transaction; record: RecordEvent },
+  matches: readonly RuleMatch[],
+): void {
+  const { from } = transaction.sender
+  for (const { rule, mode, because, recipients, actions, severity } of matches)
+    record({ event: 'rule', messageId, rule, mode, because, actions, severity, from, recipients })
 }
 
 interface CheckedPass {

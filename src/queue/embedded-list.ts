@@ -6,7 +6,7 @@
 import { isItemId, messageIdOf } from '../message-id.ts'
 import { itemsOf } from './embedded-layout.ts'
 import type { EmbeddedStore, KeyRange } from './embedded-store.ts'
-import type { ListFilter } from './queue.ts'
+import type { ListFilter, ListOptions } from './queue.ts'
 
 export interface Found {
   readonly id: string
@@ -23,9 +23,9 @@ interface Source {
 export function find(
   store: EmbeddedStore,
   filter: ListFilter,
-  options: { after: string | null; limit: number },
+  options: Pick<ListOptions, 'after' | 'limit' | 'order'>,
 ): readonly Found[] {
-  const sources = sourcesOf(filter)
+  const sources = sourcesOf(filter, options.order)
   const after = options.after === null ? { source: 0, key: null } : parseCursor(options.after)
   const found: Found[] = []
   for (let n = after.source; n < sources.length && found.length < options.limit; n++) {
@@ -41,11 +41,14 @@ export function find(
   return found
 }
 
-function sourcesOf(filter: ListFilter): readonly Source[] {
+function sourcesOf(filter: ListFilter, order: ListOptions['order']): readonly Source[] {
   if (filter.id !== undefined) {
     if (isItemId(filter.id)) return [{ of: 'items', range: { start: filter.id, end: `${filter.id}.` } }]
     return [{ of: 'items', range: itemsOf(messageIdOf(filter.id)) }]
   }
+  // Item ids are in the order of reception.
+  if (order === 'oldest') return [{ of: 'items', range: {} }]
+  if (order === 'newest') return [{ of: 'items', range: { reverse: true } }]
   const { connector } = filter
   const ofConnector = (end: number | string): KeyRange =>
     connector === undefined ? {} : { start: [connector], end: [connector, end] }

@@ -30,6 +30,8 @@ export interface KeyRange {
   readonly start?: Key
   readonly end?: Key
   readonly exclusiveStart?: boolean
+  /** Then `start` is the upper end. */
+  readonly reverse?: boolean
   readonly limit?: number
 }
 

@@ -113,6 +113,11 @@ export class EmbeddedWriter {
     else await this.#store.close()
   }
 
+  /** Of all bodies that are kept. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
   #refuseBytes(moreBytes: number): void {
     const { maxBytes } = this.#options
     if (this.#bytes + this.#stagedBytes + moreBytes > maxBytes)

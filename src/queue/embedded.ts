@@ -33,6 +33,7 @@ import {
   LeaseLost,
   type ListedItem,
   type ListFilter,
+  type ListOptions,
   type NewMessage,
   type Outcome,
   type Page,
@@ -55,6 +56,9 @@ export interface EmbeddedQueueOptions {
   readonly maxBytes: number
   readonly log: Log
 }
+
+/** How many items a page in the order of reception looks at. */
+const mostLookedAt = 5000
 
 export async function openEmbeddedQueue(options: EmbeddedQueueOptions): Promise<Queue> {
   const store = new EmbeddedStore(options.dir)
@@ -234,15 +238,12 @@ class EmbeddedQueue implements Queue {
     }
   }
 
-  async list(
-    filter: ListFilter,
-    { now, limit, after }: { now: number; limit: number; after: string | null },
-  ): Promise<Page> {
+  async list(filter: ListFilter, { now, limit, after, order }: ListOptions): Promise<Page> {
     const items: ListedItem[] = []
-    for (let cursor = after; ; await nextTurn()) {
+    for (let cursor = after, looked = 0; ; await nextTurn()) {
       this.#assertOpen()
       this.#expire(now)
-      const slice = find(this.#store, filter, { after: cursor, limit: sliceLength })
+      const slice = find(this.#store, filter, { after: cursor, limit: sliceLength, order })
       for (const found of slice) {
         if (items.length === limit) return { items, next: cursor }
         const listed = this.#look(found.id, now)
@@ -251,6 +252,9 @@ class EmbeddedQueue implements Queue {
         cursor = found.cursor
       }
       if (slice.length < sliceLength) return { items, next: null }
+      // An order needs to look at everything, also at what the filter leaves out.
+      looked += slice.length
+      if (order !== undefined && looked >= mostLookedAt) return { items, next: cursor }
     }
   }
 
@@ -284,7 +288,7 @@ class EmbeddedQueue implements Queue {
     this.#assertOpen()
     this.#expire(now)
     const connectors = this.#index.depths(now, this.#leases.values())
-    return { connectors, items: this.#index.items, corrupt: this.#corrupt }
+    return { connectors, items: this.#index.items, bytes: this.#writer.bytes, corrupt: this.#corrupt }
   }
 
   fault(): string | null {

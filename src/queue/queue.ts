@@ -56,6 +56,8 @@ export interface QueueItem {
   readonly suspended: string | null
   /** A policy rule demands TLS for this message, whatever its connector does. Records from before it existed read as false. */
   readonly requireTls: boolean
+  /** It leaves with the mark of sender-bound mail (delivery/bound-mark.ts). Records from before it existed read as false. */
+  readonly boundMark: boolean
   readonly lastError: string | null
 }
 
@@ -138,13 +140,13 @@ export interface Outcome {
 }
 
 export interface ListFilter {
-  readonly connector?: string
-  readonly state?: ItemState
+  readonly connector?: string | undefined
+  readonly state?: ItemState | undefined
   /** Item id or message id. */
-  readonly id?: string
+  readonly id?: string | undefined
   /** Exact canonical address, or `@domain`. */
-  readonly sender?: string
-  readonly recipient?: string
+  readonly sender?: string | undefined
+  readonly recipient?: string | undefined
 }
 
 export interface ListedItem {
@@ -152,7 +154,16 @@ export interface ListedItem {
   readonly state: ItemState
 }
 
+export interface ListOptions {
+  readonly now: number
+  readonly limit: number
+  readonly after: string | null
+  /** By reception; left out: as the store finds what the filter means fastest. */
+  readonly order?: 'oldest' | 'newest' | undefined
+}
+
 export interface Page {
+  /** May be fewer than asked for, even none, though more follow: a page looks at so many items and no further. */
   readonly items: readonly ListedItem[]
   /** Pass as `after` for the next page; null at the end. */
   readonly next: string | null
@@ -180,6 +191,8 @@ export interface QueueTotals {
   /** Connectors with at least one item. */
   readonly connectors: ReadonlyMap<string, Depth>
   readonly items: number
+  /** Of all bodies, against `maxBytes`. */
+  readonly bytes: number
   /** Records set aside because they could not be read, since the store was made. */
   readonly corrupt: number
 }
@@ -269,7 +282,7 @@ export interface Queue {
   /** The stored bytes exactly, in chunks. Throws `BodyMissing` at the first read where there are none. */
   body(messageId: string): AsyncIterable<Buffer>
 
-  list(filter: ListFilter, options: { now: number; limit: number; after: string | null }): Promise<Page>
+  list(filter: ListFilter, options: ListOptions): Promise<Page>
   get(itemId: string, options: { now: number }): Promise<ListedItem | null>
   change(itemId: string, change: Change, options: { now: number }): Promise<ChangeResult>
   totals(options: { now: number }): Promise<QueueTotals>

@@ -21,8 +21,11 @@ export function decodeItem(text: string): QueueItem | null {
   } catch {
     return null
   }
-  // Records are older than this field.
-  if (isObject(value) && value.requireTls === undefined) value.requireTls = false
+  // Records are older than these fields.
+  if (isObject(value)) {
+    if (value.requireTls === undefined) value.requireTls = false
+    if (value.boundMark === undefined) value.boundMark = false
+  }
   return itemFault(value) === null ? (value as unknown as QueueItem) : null
 }
 
@@ -167,5 +170,6 @@ const itemFields: Fields = [
   ['nextAttemptAt', isCount],
   ['suspended', orNull(isString)],
   ['requireTls', isBoolean],
+  ['boundMark', isBoolean],
   ['lastError', orNull(isString)],
 ]

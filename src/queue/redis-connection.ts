@@ -41,7 +41,7 @@ export interface Patience {
 /** What has a key `store`, and a hash tag, of its own: a partition of the queue, or the runtime state. */
 export type Part = number | 'state'
 
-type Step = (...args: Argument[]) => Promise<unknown>
+type Step = (args: readonly Argument[]) => Promise<unknown>
 
 /** Takes the queue's scripts, unless it is given others. */
 export class RedisConnection<Script extends string = RedisScript> {
@@ -203,8 +203,9 @@ export class RedisConnection<Script extends string = RedisScript> {
     return `{${this.#prefix}:${part}}:store`
   }
 
+  /** The library flattens its arguments; 400,000 of them, each for itself, would not fit on the stack. */
   #call(name: string, args: readonly Argument[]): Promise<unknown> {
-    return (this.#client as unknown as Record<string, Step>)[name]!(...args)
+    return (this.#client as unknown as Record<string, Step>)[name]!(args)
   }
 
   #wake(): void {

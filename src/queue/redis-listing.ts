@@ -5,6 +5,7 @@ import {
   type Depth,
   type ListedItem,
   type ListFilter,
+  type ListOptions,
   type Page,
   type QueueTotals,
   stateOf,
@@ -41,16 +42,13 @@ export async function listedItem(
   return { item, state: stateOf(item, { now: found.now, leased: found.leasedUntil > found.now }) }
 }
 
-export async function listItems(
-  store: RedisStore,
-  filter: ListFilter,
-  options: { now: number; limit: number; after: string | null },
-): Promise<Page> {
+export async function listItems(store: RedisStore, filter: ListFilter, options: ListOptions): Promise<Page> {
+  const newestFirst = options.order === 'newest'
   const range = rangeOf(store, filter)
   const found: ListedItem[] = []
   let after = options.after
   for (let scanned = 0; range !== null && scanned < scannedItems; scanned += readItems) {
-    const { records, complete } = await readRange(store, { ...range, after })
+    const { records, complete } = await readRange(store, { ...range, after, newestFirst })
     for (const [n, record] of records.entries()) {
       after = record.id
       const listed = await listedItem(store, record.id, { ...record, now: options.now })
@@ -85,9 +83,12 @@ function rangeOf(store: RedisStore, { id }: ListFilter): Range | null {
 /** The next records of all partitions together; `complete` where there are no more. */
 async function readRange(
   store: RedisStore,
-  { partitions, min, max, after }: Range & { after: string | null },
+  { partitions, min, max, after, newestFirst }: Range & { after: string | null; newestFirst: boolean },
 ): Promise<{ records: (FoundRecord & { id: string })[]; complete: boolean }> {
-  const args = () => [after === null ? min : `(${after}`, max, readItems]
+  const beyond = after === null ? null : `(${after}`
+  const args = () =>
+    newestFirst ? [min, beyond ?? max, readItems, 'newest'] : [beyond ?? min, max, readItems, 'oldest']
+  const isBefore = (a: string, b: string) => (newestFirst ? a > b : a < b)
   const pages = await Promise.all(
     partitions.map(async (partition) => {
       const fields = (await store.bytesStep('listItems', partition, args)) as Buffer[]
@@ -99,20 +100,24 @@ async function readRange(
     }),
   )
   // Behind the last item of a full page its partition may have more: beyond the first such item nothing is certain.
-  const certain = pages.flatMap((page) => (page.length === readItems ? page.at(-1)!.id : [])).sort()[0]
-  const records = pages.flat().filter(({ id }) => certain === undefined || id <= certain)
-  return { records: records.sort((a, b) => (a.id < b.id ? -1 : 1)), complete: certain === undefined }
+  const certain = pages
+    .flatMap((page) => (page.length === readItems ? page.at(-1)!.id : []))
+    .sort((a, b) => (isBefore(a, b) ? -1 : 1))[0]
+  const records = pages.flat().filter(({ id }) => certain === undefined || !isBefore(certain, id))
+  return { records: records.sort((a, b) => (isBefore(a.id, b.id) ? -1 : 1)), complete: certain === undefined }
 }
 
 export async function countItems(store: RedisStore, options: { now: number }): Promise<QueueTotals> {
   const connectors = new Map<string, Depth>()
   let items = 0
+  let bytes = 0
   let corrupt = 0
   for (const partition of store.partitions) {
     const answer = await store.step('countItems', partition, [options.now])
-    const [corruptHere, itemsHere] = answer.slice(0, 2).map(Number) as [number, number]
+    const [corruptHere, itemsHere, bytesHere] = answer.slice(0, 3).map(Number) as [number, number, number]
     store.heard(partition, [answer[1], answer[2]])
     items += itemsHere
+    bytes += bytesHere
     corrupt += corruptHere
     for (let at = 3; at < answer.length; at += 5) {
       const [ready, deferred, leased, suspended] = answer.slice(at + 1, at + 5).map(Number) as Counts
@@ -121,7 +126,7 @@ export async function countItems(store: RedisStore, options: { now: number }): P
       connectors.set(connector, sum(depth, connectors.get(connector) ?? none))
     }
   }
-  return { connectors, items, corrupt }
+  return { connectors, items, bytes, corrupt }
 }
 
 type Counts = [ready: number, deferred: number, leased: number, suspended: number]

@@ -579,10 +579,15 @@ return { 'done' }
 return redis.call('HMGET', base .. 'item:' .. ARGV[1], 'j', 'l')
 `),
 
-  /** first and last id (as of ZRANGEBYLEX), how many → id, record, end of its lease of each */
+  /** first and last id (as of ZRANGEBYLEX), how many, oldest | newest first → id, record, end of its lease of each */
   listItems: reading(`
-local answer = {}
-for _, id in ipairs(redis.call('ZRANGEBYLEX', base .. 'items', ARGV[1], ARGV[2], 'LIMIT', 0, ARGV[3])) do
+local answer, ids = {}, nil
+if ARGV[4] == 'newest' then
+  ids = redis.call('ZREVRANGEBYLEX', base .. 'items', ARGV[2], ARGV[1], 'LIMIT', 0, ARGV[3])
+else
+  ids = redis.call('ZRANGEBYLEX', base .. 'items', ARGV[1], ARGV[2], 'LIMIT', 0, ARGV[3])
+end
+for _, id in ipairs(ids) do
   local record, ends = unpack(redis.call('HMGET', base .. 'item:' .. id, 'j', 'l'))
   table.insert(answer, id)
   table.insert(answer, record or '')

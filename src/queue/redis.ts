@@ -25,6 +25,7 @@ import {
   LeaseLost,
   type ListedItem,
   type ListFilter,
+  type ListOptions,
   type NewMessage,
   type Outcome,
   type Page,
@@ -367,10 +368,7 @@ class RedisQueue implements Queue, ChunkStore {
     }
   }
 
-  async list(
-    filter: ListFilter,
-    options: { now: number; limit: number; after: string | null },
-  ): Promise<Page> {
+  async list(filter: ListFilter, options: ListOptions): Promise<Page> {
     this.#requireOpen()
     return listItems(this.#store, filter, options)
   }

@@ -14,7 +14,8 @@ export interface AddressSpace {
 }
 
 export function parseAddressSpace(text: string): AddressSpace | { readonly error: string } {
-  if (text.startsWith('[')) return { error: 'must be a domain: address literals are matched by * alone' }
+  if (/^(?:SMTP:)?\[/i.test(text))
+    return { error: 'must be a domain: address literals are matched by * alone' }
   const [, type, space, costText] = /^(?:([^:;]*):)?([^;]*)(?:;(.*))?$/.exec(text) ?? []
   if (type !== undefined && type.toUpperCase() !== 'SMTP')
     return { error: `must have the type SMTP: this relay does not route ${type || 'an empty type'}` }

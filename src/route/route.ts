@@ -15,7 +15,7 @@ import { formatAddressSpace, patternsFor } from './address-space.ts'
 import { bindingOf, type RoutableConnector, type Routes } from './routes.ts'
 import { type BoundOutcome, rankCandidates, type Step } from './steps.ts'
 
-export { buildRoutes, type Routes } from './routes.ts'
+export { buildRoutes, buildRoutesOver, type Routes } from './routes.ts'
 export { senderIdentity } from './sender.ts'
 
 export interface Question {
@@ -32,6 +32,9 @@ export interface Why {
   readonly rule: 'senderAddress' | 'senderDomain' | 'addressSpace' | 'default' | 'policy'
   readonly entry: string
 }
+
+export const isBinding = ({ rule }: Pick<Why, 'rule'>): boolean =>
+  rule === 'senderAddress' || rule === 'senderDomain'
 
 export type Decision =
   | { readonly kind: 'connector'; readonly connector: string; readonly why: Why }

@@ -18,6 +18,13 @@ export interface RoutingConfig {
   readonly routing: { readonly unroutable: 'reject' | 'hold' }
 }
 
+/** The bindings, however they are kept: a change of one of 100,000 need not make them anew. */
+export interface Bindings extends Pick<Routes, 'addressBindings' | 'domainBindings'> {
+  readonly boundConnectors: Iterable<string>
+}
+
+type Lookup<Value> = Pick<ReadonlyMap<string, Value>, 'get'>
+
 /** A connector by one of its address spaces. */
 export interface Candidate {
   readonly connector: RoutableConnector
@@ -31,8 +38,8 @@ export interface Routes {
   readonly patterns: ReadonlyMap<string, ReadonlySet<string>>
   readonly default: RoutableConnector | null
   /** By `senderKey`; a connector's id, or null for "no binding, whatever the domain has". */
-  readonly addressBindings: ReadonlyMap<string, string | null>
-  readonly domainBindings: ReadonlyMap<string, string>
+  readonly addressBindings: Lookup<string | null>
+  readonly domainBindings: Lookup<string>
   /** By pattern: every connector that has it, disabled ones too, best first. */
   readonly candidates: ReadonlyMap<string, readonly Candidate[]>
   /**
@@ -45,6 +52,11 @@ export interface Routes {
 }
 
 export function buildRoutes(config: RoutingConfig): Routes {
+  return buildRoutesOver(bindingsIn(config.senders), config)
+}
+
+/** As `buildRoutes`, of bindings that are kept elsewhere. */
+export function buildRoutesOver(bindings: Bindings, config: Omit<RoutingConfig, 'senders'>): Routes {
   const all = config.connectors.flatMap(candidatesOf)
   const candidates = groupBy(all, ({ space }) => space.pattern)
   for (const list of candidates.values()) list.sort(compareCandidates)
@@ -60,10 +72,11 @@ export function buildRoutes(config: RoutingConfig): Routes {
     connectors: new Map(config.connectors.map((connector) => [connector.id, connector])),
     patterns,
     default: defaults.find((connector) => connector.enabled) ?? defaults[0] ?? null,
-    ...bindings(config.senders),
+    addressBindings: bindings.addressBindings,
+    domainBindings: bindings.domainBindings,
     candidates,
     choices: new Map([...candidates].map(([pattern, list]) => [pattern, choicesOf(list)])),
-    bound: boundPatterns(config.senders, patterns),
+    bound: boundPatterns(bindings.boundConnectors, patterns),
   }
 }
 
@@ -128,24 +141,25 @@ function choicesOf(candidates: readonly Candidate[]): Candidate[] {
   return choices
 }
 
-function bindings(senders: readonly SenderBinding[]): Pick<Routes, 'addressBindings' | 'domainBindings'> {
+function bindingsIn(senders: readonly SenderBinding[]): Bindings {
   const addressBindings = new Map<string, string | null>()
   const domainBindings = new Map<string, string>()
   for (const sender of senders) {
     if ('address' in sender) addressBindings.set(senderKey(sender.address), sender.connector)
     else domainBindings.set(sender.domain, sender.connector)
   }
-  return { addressBindings, domainBindings }
+  const boundConnectors = new Set(senders.flatMap((sender) => sender.connector ?? []))
+  return { addressBindings, domainBindings, boundConnectors }
 }
 
 function boundPatterns(
-  senders: readonly SenderBinding[],
+  connectors: Iterable<string>,
   patterns: ReadonlyMap<string, ReadonlySet<string>>,
 ): Routes['bound'] {
-  const ids = new Set(senders.flatMap((sender) => sender.connector ?? []))
+  const ids = [...connectors]
   return {
     // A connector that is gone has no patterns either: a binding to it answers for every recipient, by refusing.
-    everything: [...ids].some((id) => !patterns.has(id)),
-    patterns: new Set([...ids].flatMap((id) => [...(patterns.get(id) ?? [])])),
+    everything: ids.some((id) => !patterns.has(id)),
+    patterns: new Set(ids.flatMap((id) => [...(patterns.get(id) ?? [])])),
   }
 }

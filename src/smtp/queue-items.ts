@@ -11,7 +11,7 @@ import { itemId } from '../message-id.ts'
 import type { Group } from '../policy/groups.ts'
 import type { Client, QueueItem } from '../queue/queue.ts'
 import { permanent, type Reply, temporary } from '../reply.ts'
-import { type Routes, route } from '../route/route.ts'
+import { isBinding, type Routes, route } from '../route/route.ts'
 
 export interface ItemFacts {
   readonly messageId: string
@@ -25,6 +25,8 @@ export interface ItemFacts {
   readonly submittedBytes: number
   /** Whom the client named; others are there by policy. */
   readonly submitted: readonly EnvelopeRecipient[]
+  /** Whether another hop has put the mark of sender-bound mail on it. */
+  marked(): boolean
 }
 
 export interface ItemRules {
@@ -41,24 +43,36 @@ export function queueItems(
 ): QueueItem[] | { readonly refused: Reply } {
   const items: QueueItem[] = []
   for (const group of groups) {
-    const byConnector = new Map<string, EnvelopeRecipient[]>()
+    const parcels = new Map<string, Parcel>()
     for (const recipient of group.recipients) {
-      const connector = connectorFor(group, { recipient, facts, rules })
-      if (typeof connector !== 'string') return { refused: connector }
-      const others = byConnector.get(connector)
-      if (others) others.push(recipient)
-      else byConnector.set(connector, [recipient])
+      const way = wayFor(group, { recipient, facts, rules })
+      if ('code' in way) return { refused: way }
+      const key = way.bound ? `bound ${way.connector}` : way.connector
+      const parcel = parcels.get(key)
+      if (parcel) parcel.recipients.push(recipient)
+      else parcels.set(key, { way, recipients: [recipient] })
     }
-    for (const [connector, recipients] of byConnector)
-      items.push(queueItem(group, { recipients, facts, rules, connector, number: items.length + 1 }))
+    for (const parcel of parcels.values())
+      items.push(queueItem(group, { parcel, facts, rules, number: items.length + 1 }))
   }
   return items
 }
 
-function connectorFor(
+interface Way {
+  readonly connector: string
+  /** By the sender's binding: such mail is marked, so it is not in one item with other mail of the connector. */
+  readonly bound: boolean
+}
+
+interface Parcel {
+  readonly way: Way
+  readonly recipients: EnvelopeRecipient[]
+}
+
+function wayFor(
   group: Group,
   { recipient, facts, rules }: { recipient: EnvelopeRecipient; facts: ItemFacts; rules: ItemRules },
-): string | Reply {
+): Way | Reply {
   if (group.connector !== null) return chosenByPolicy(group.connector, { facts, rules })
   const decision = route(rules.routes, {
     sender: rules.identity(group.sender),
@@ -67,9 +81,9 @@ function connectorFor(
   })
   switch (decision.kind) {
     case 'connector':
-      return decision.connector
+      return { connector: decision.connector, bound: isBinding(decision.why) }
     case 'unreachable':
-      return unreachable
+      return { connector: unreachable, bound: false }
     case 'refuse':
       return isSubmitted(recipient, facts) || decision.reply.enhanced !== noRoute ? decision.reply : misled
   }
@@ -85,14 +99,11 @@ function isSubmitted({ address }: EnvelopeRecipient, { submitted }: ItemFacts): 
 }
 
 /** As with a sender's binding, there is no silent fallback where the connector is not to be used. */
-function chosenByPolicy(
-  id: string,
-  { facts, rules }: { facts: ItemFacts; rules: ItemRules },
-): string | Reply {
+function chosenByPolicy(id: string, { facts, rules }: { facts: ItemFacts; rules: ItemRules }): Way | Reply {
   const connector = rules.routes.connectors.get(id)
   if (connector === undefined) return temporary('3.5', 'The connector chosen by policy does not exist')
   if (!connector.enabled) return temporary('3.2', 'The connector chosen by policy is disabled')
-  if (facts.submittedBytes <= connector.maxSendSize) return id
+  if (facts.submittedBytes <= connector.maxSendSize) return { connector: id, bound: false }
   const limit = formatSize(connector.maxSendSize)
   return permanent(
     '3.4',
@@ -105,14 +116,15 @@ function chosenByPolicy(
 function queueItem(
   group: Group,
   options: {
-    recipients: readonly EnvelopeRecipient[]
+    parcel: Parcel
     facts: ItemFacts
     rules: ItemRules
-    connector: string
     number: number
   },
 ): QueueItem {
-  const { facts, connector } = options
+  const { facts } = options
+  const { way, recipients } = options.parcel
+  const { connector } = way
   const { expireAfter, delayNoticeAfter } = options.rules.delivery
   const expiresAt = facts.receivedAt + expireAfter
   return {
@@ -120,7 +132,7 @@ function queueItem(
     messageId: facts.messageId,
     connector,
     sender: group.sender,
-    recipients: options.recipients.map(({ address, notify, orcpt }) => ({
+    recipients: recipients.map(({ address, notify, orcpt }) => ({
       address,
       notify,
       orcpt,
@@ -139,6 +151,7 @@ function queueItem(
     nextAttemptAt: connector === unreachable ? expiresAt : facts.receivedAt,
     suspended: group.hold,
     requireTls: group.requireTls,
+    boundMark: way.bound && !facts.marked(),
     lastError: connector === unreachable ? 'no connector takes the recipient' : null,
   }
 }

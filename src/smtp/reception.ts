@@ -10,12 +10,13 @@
 import { isAscii } from 'node:buffer'
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config/schema.ts'
+import { isMarked } from '../delivery/bound-mark.ts'
 import type { Delivery } from '../delivery/delivery.ts'
 import type { EnvelopeRecipient, EnvelopeSender } from '../envelope.ts'
 import { type Draft, readDraft } from '../message/draft.ts'
 import { fieldsNamed, fieldValue, fromAddresses, parseHeader } from '../message/header.ts'
 import { newMessageId, siblingMessageId } from '../message-id.ts'
-import type { RecordEvent } from '../observe/events.ts'
+import type { MailEvent, RecordEvent, RefusedMessage } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'
 import type { PolicyMail } from '../policy/policy-mail.ts'
 import type { Dropped, Form, PolicyStation, Ruling } from '../policy/station.ts'
@@ -36,7 +37,8 @@ export interface ReceptionOptions {
   readonly routing: Config['routing']
   readonly delivery: Config['delivery']
   readonly leaseMs: number
-  readonly routes: Routes
+  /** Those in force now: they may change while a transaction is under way. */
+  readonly routes: () => Routes
   readonly queue: Queue
   readonly deliver: Pick<Delivery, 'reserve' | 'unreserve' | 'deliver' | 'wake' | 'pace'>
   readonly policy: PolicyStation
@@ -67,23 +69,21 @@ export class MessageReception implements Reception {
     limits: MessageLimits,
   ): Promise<Reply> {
     const { client, id: session } = transaction.session
+    const receivedAt = this.#options.clock.now()
+    const messageId = newMessageId(receivedAt)
+    const arrival: Arrival = { transaction, messageId, receivedAt, findings: [] }
     const bodies = new MessageBodies(this.#options)
+    let received: Received | null = null
     try {
-      return await this.#receive(transaction, { content, limits, bodies })
+      received = await this.#read(arrival, { content, limits, bodies })
+      return await this.#take(received, bodies)
     } catch (error) {
       if (error instanceof ContentCutOff) {
         this.#options.log.info({ session, client: client.address }, 'the client went away during DATA')
         return localError
       }
       const reply = this.#refusal(error)
-      this.#options.record({
-        event: 'rejected',
-        command: 'DATA',
-        client,
-        from: transaction.sender.from,
-        to: transaction.recipients[0]?.address ?? null,
-        reply,
-      })
+      this.#recordRejected(received ?? arrival, { reply, byPolicy: error instanceof RefusedByPolicy })
       return reply
     } finally {
       await bodies.release()
@@ -91,7 +91,8 @@ export class MessageReception implements Reception {
   }
 
   #routeRefusal(transaction: Transaction, recipient: EnvelopeRecipient): Reply | null {
-    const { routes, routing } = this.#options
+    const { routing } = this.#options
+    const routes = this.#options.routes()
     if (routing.senderIdentity !== 'envelope') return mayRoute(routes, recipient.address)
     const decision = route(routes, {
       sender: transaction.sender.from || null,
@@ -101,24 +102,18 @@ export class MessageReception implements Reception {
     return decision.kind === 'refuse' ? decision.reply : null
   }
 
-  async #receive(
-    transaction: Transaction,
-    source: { content: AsyncIterable<Buffer>; limits: MessageLimits; bodies: MessageBodies },
-  ): Promise<Reply> {
-    const received = await this.#read(transaction, source)
-    const ruling = await this.#judge(received, source.bodies)
+  async #take(received: Received, bodies: MessageBodies): Promise<Reply> {
+    const ruling = await this.#judge(received, bodies)
     const told = await this.#options.policyMail.compose(received, ruling)
     const messages =
-      ruling.kind === 'pass'
-        ? await this.#store(received, { forms: ruling.forms, bodies: source.bodies })
-        : []
+      ruling.kind === 'pass' ? await this.#store(received, { forms: ruling.forms, bodies }) : []
     await handOver([...messages, ...told.messages], this.#options)
-    if (ruling.kind === 'pass') {
-      this.#recordAccepted(received, messages)
-      this.#recordDropped(received, ruling.dropped)
-    }
+    if (ruling.kind === 'pass') this.#recordAccepted(received, messages)
+    this.#recordFindings(received)
+    if (ruling.kind === 'pass') this.#recordDropped(received, ruling.dropped)
+    for (const { items } of messages) for (const item of items) this.#recordHeld(item)
     for (const event of told.events) this.#options.record(event)
-    if (ruling.kind === 'refuse') throw new MessageRefused(ruling.reply)
+    if (ruling.kind === 'refuse') throw new RefusedByPolicy(ruling.reply)
     for (const { items } of messages)
       for (const { suspended, connector } of items)
         if (suspended === null) await this.#options.deliver.pace(connector)
@@ -127,11 +122,9 @@ export class MessageReception implements Reception {
 
   /** The content to its end, checked; our trace field stands before it. */
   async #read(
-    transaction: Transaction,
+    { transaction, messageId, receivedAt, findings }: Arrival,
     source: { content: AsyncIterable<Buffer>; limits: MessageLimits; bodies: MessageBodies },
   ): Promise<Received> {
-    const receivedAt = this.#options.clock.now()
-    const messageId = newMessageId(receivedAt)
     const trace = this.#trace(transaction, { messageId, receivedAt })
     const writer = source.bodies.open(messageId)
     await writer.write(trace)
@@ -143,6 +136,7 @@ export class MessageReception implements Reception {
       transaction,
       messageId,
       receivedAt,
+      findings,
       facts,
       writer,
       sizeBytes: writer.sizeBytes - trace.length,
@@ -157,7 +151,7 @@ export class MessageReception implements Reception {
 
   #judge(received: Received, bodies: MessageBodies): Ruling | Promise<Ruling> {
     const { policy } = this.#options
-    const { transaction, draft, messageId } = received
+    const { transaction, draft, messageId, findings } = received
     if (policy.concerns(transaction))
       return policy.judge({
         messageId,
@@ -165,6 +159,7 @@ export class MessageReception implements Reception {
         transaction,
         draft,
         sizeBytes: received.sizeBytes,
+        record: (event) => findings.push(event),
         keep: (chunks) => bodies.keep(messageId, chunks),
       })
     const { sender, recipients } = transaction
@@ -177,6 +172,8 @@ export class MessageReception implements Reception {
     received: Received,
     { forms, bodies }: { forms: readonly Form[]; bodies: MessageBodies },
   ): Promise<NewMessage[]> {
+    // By the same routes for all forms.
+    const routes = this.#options.routes()
     const first = forms.find((form) => form.draft === received.draft) ?? forms[0]
     const messages: NewMessage[] = []
     for (const form of forms) {
@@ -184,7 +181,7 @@ export class MessageReception implements Reception {
       const id = form === first ? messageId : siblingMessageId(receivedAt, messageId)
       const unchanged = form.draft === received.draft
       const stored = unchanged ? received : await this.#write(form.draft, { received, bodies, id })
-      messages.push(this.#message(form, stored))
+      messages.push(this.#message(form, { stored, routes }))
     }
     return messages.sort((a, b) => Number(b.id === received.messageId) - Number(a.id === received.messageId))
   }
@@ -207,6 +204,7 @@ export class MessageReception implements Reception {
       transaction,
       messageId: id,
       receivedAt,
+      findings: received.findings,
       facts: { messageId: messageIdOf(draft.header), eightBit },
       writer,
       sizeBytes: writer.sizeBytes - trace.length,
@@ -215,7 +213,7 @@ export class MessageReception implements Reception {
   }
 
   /** Throws `MessageRefused` where a recipient has no way. */
-  #message(form: Form, stored: Received): NewMessage {
+  #message(form: Form, { stored, routes }: { stored: Received; routes: Routes }): NewMessage {
     const { transaction, messageId, receivedAt, facts, writer } = stored
     const items = queueItems(
       form.groups,
@@ -228,9 +226,10 @@ export class MessageReception implements Reception {
         sizeBytes: writer.sizeBytes,
         submittedBytes: stored.sizeBytes,
         submitted: transaction.recipients,
+        marked: () => isMarked(stored.draft.header),
       },
       {
-        routes: this.#options.routes,
+        routes,
         delivery: this.#options.delivery,
         identity: (sender) => this.#identity(sender, stored.draft),
       },
@@ -270,7 +269,38 @@ export class MessageReception implements Reception {
       tls: transaction.session.tls,
       durationMs: this.#options.clock.now() - receivedAt,
     })
-    for (const { items } of messages) for (const item of items) this.#recordHeld(item)
+  }
+
+  /** What policy found, behind the reception that it is about, or before the refusal. */
+  #recordFindings({ findings }: Arrival): void {
+    for (const event of findings.splice(0)) this.#options.record(event)
+  }
+
+  /** Told of a message that was read to its end: what it is too. */
+  #recordRejected(
+    message: Arrival | Received,
+    { reply, byPolicy }: { reply: Reply; byPolicy: boolean },
+  ): void {
+    const { transaction, messageId } = message
+    const received = 'draft' in message ? message : null
+    const refused: RefusedMessage = {
+      messageId,
+      internetMessageId: received?.facts.messageId ?? null,
+      networkMessageId: received && networkMessageIdOf(received.draft.header),
+      recipients: transaction.recipients.map(({ address }) => address),
+      sizeBytes: received?.sizeBytes ?? null,
+      by: byPolicy ? 'policy' : 'reception',
+    }
+    this.#recordFindings(message)
+    this.#options.record({
+      event: 'rejected',
+      command: 'DATA',
+      client: transaction.session.client,
+      from: transaction.sender.from,
+      to: transaction.recipients[0]?.address ?? null,
+      reply,
+      message: refused,
+    })
   }
 
   #recordDropped({ messageId, transaction }: Received, dropped: readonly Dropped[]): void {
@@ -283,9 +313,14 @@ export class MessageReception implements Reception {
   }
 
   #recordHeld({ id: itemId, suspended: reason, ...item }: QueueItem): void {
+    if (reason === null) return
     const { messageId, internetMessageId, connector } = item
-    if (reason !== null)
-      this.#options.record({ event: 'suspended', itemId, messageId, internetMessageId, connector, reason })
+    const { from } = item.sender
+    const recipients = item.recipients.map(({ address }) => address)
+    this.#options.record({
+      ...{ event: 'suspended', itemId, messageId, internetMessageId, connector, reason },
+      ...{ from, recipients },
+    })
   }
 
   /** What the client is told of an error; what it is not told is in the log. */
@@ -302,10 +337,20 @@ export class MessageReception implements Reception {
   }
 }
 
-interface Received {
+/** A ruling about the message, not a fault of its form or its way. */
+class RefusedByPolicy extends MessageRefused {
+  override name = 'RefusedByPolicy'
+}
+
+interface Arrival {
   readonly transaction: Transaction
   readonly messageId: string
   readonly receivedAt: number
+  /** What policy found, until it is known what becomes of the message. */
+  readonly findings: MailEvent[]
+}
+
+interface Received extends Arrival {
   readonly facts: Pick<IntakeFacts, 'messageId' | 'eightBit'>
   readonly writer: BodyWriter
   /** Without our trace field. */

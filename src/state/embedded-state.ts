@@ -9,7 +9,15 @@ import { OwnedDirectory } from '../queue/embedded-directory.ts'
 import { QueueFull, QueueUnavailable } from '../queue/queue.ts'
 import { decodeRecord, type StoredChange, storedChanges } from './record.ts'
 import { emptyState, type Found, objectAt, updated } from './snapshot.ts'
-import { type StateChange, StateConflict, type StateSnapshot, type StateStore } from './state.ts'
+import {
+  type ChangeOptions,
+  revisionConflict,
+  type StateChange,
+  StateConflict,
+  type StateSnapshot,
+  type StateStore,
+} from './state.ts'
+import { inTurns } from './turns.ts'
 import { Watchers } from './watchers.ts'
 
 export interface EmbeddedStateOptions {
@@ -60,10 +68,10 @@ class EmbeddedState implements StateStore {
     }
   }
 
-  async change(changes: readonly StateChange[], { now }: { now: number }): Promise<number> {
+  async change(changes: readonly StateChange[], { now, revision }: ChangeOptions): Promise<number> {
     const stored = storedChanges(changes, now)
     this.#requireOpen()
-    const done = this.#changed.then(() => this.#change(stored))
+    const done = this.#changed.then(() => this.#change(stored, revision))
     this.#changed = done.catch(() => undefined)
     return done
   }
@@ -83,15 +91,18 @@ class EmbeddedState implements StateStore {
     return this.#closing
   }
 
-  async #change(changes: readonly StoredChange[]): Promise<number> {
+  async #change(changes: readonly StoredChange[], plannedOn: number | undefined): Promise<number> {
     if (this.#fault !== null) throw new QueueUnavailable(this.#fault)
     for (const { kind, id, key, expected } of changes) {
       const version = objectAt(this.#snapshot, key)?.version ?? null
       if (version !== expected) throw new StateConflict({ kind, id, version })
     }
-    const revision = this.#snapshot.revision + 1
+    const before = this.#snapshot.revision
+    if (plannedOn !== undefined && plannedOn !== before) throw revisionConflict(before)
+    const revision = before + 1
+    const found = await foundIn(changes)
     await this.#commit(changes, revision)
-    this.#snapshot = updated(this.#snapshot, { revision, found: foundIn(changes) })
+    this.#snapshot = updated(this.#snapshot, { revision, found })
     this.#watchers.tell(this.#snapshot)
     return revision
   }
@@ -134,9 +145,9 @@ class EmbeddedState implements StateStore {
 }
 
 /** What was written is read back from its own text, so that it is what the next start will read. */
-function foundIn(changes: readonly StoredChange[]): ReadonlyMap<string, Found> {
+async function foundIn(changes: readonly StoredChange[]): Promise<ReadonlyMap<string, Found>> {
   return new Map(
-    changes.map(({ key, record }) => [
+    await inTurns(changes, ({ key, record }): [string, Found] => [
       key,
       record === null ? 'gone' : (decodeRecord(key, Buffer.from(record)) ?? 'unreadable'),
     ]),

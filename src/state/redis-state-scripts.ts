@@ -33,17 +33,18 @@ return redis.call('HMGET', KEYS[1], 'epoch', 'format')
 `),
 
   /**
-   * epoch, call, then in turn: key, version that is replaced ('' none), unreadable record that may be replaced ('' none),
-   * new record ('' removes) → done and revision | conflict, key and its version ('' none) | lost
+   * epoch, call, revision that there must be ('' any), then in turn: key, version that is replaced ('' none), unreadable
+   * record that may be replaced ('' none), new record ('' removes) → done and revision | conflict, key and its version
+   * ('' none) | passed and revision | lost
    */
   changeState: writing(`
-local epoch, call = unpack(ARGV, 1, 2)
+local epoch, call, planned = unpack(ARGV, 1, 3)
 if redis.call('HGET', KEYS[1], 'epoch') ~= epoch then return { 'lost' } end
 local done = redis.call('ZSCORE', base .. 'history', call)
 if done then return { 'done', done } end
 
 local width = 4
-for at = 3, #ARGV, width do
+for at = 4, #ARGV, width do
   local key, expected, unreadable = unpack(ARGV, at, at + 2)
   local record = redis.call('HGET', base .. 'objects', key)
   local version = record and string.match(record, '^{"version":(%d+),') or ''
@@ -53,8 +54,11 @@ for at = 3, #ARGV, width do
   end
 end
 
+local last = redis.call('HGET', KEYS[1], 'revision') or '0'
+if planned ~= '' and planned ~= last then return { 'passed', last } end
+
 local revision = redis.call('HINCRBY', KEYS[1], 'revision', 1)
-for at = 3, #ARGV, width do
+for at = 4, #ARGV, width do
   local key, record = ARGV[at], ARGV[at + 3]
   if record == '' then
     redis.call('HDEL', base .. 'objects', key)

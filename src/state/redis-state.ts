@@ -17,7 +17,15 @@ import { refusals } from '../queue/redis-health.ts'
 import { decodeRecord, namesOf, type StoredChange, storedChanges } from './record.ts'
 import { type RedisStateScript, redisStateScripts } from './redis-state-scripts.ts'
 import { emptyState, type Found, updated } from './snapshot.ts'
-import { type StateChange, StateConflict, type StateSnapshot, type StateStore } from './state.ts'
+import {
+  type ChangeOptions,
+  revisionConflict,
+  type StateChange,
+  StateConflict,
+  type StateSnapshot,
+  type StateStore,
+} from './state.ts'
+import { inTurns } from './turns.ts'
 import { Watchers } from './watchers.ts'
 
 export interface RedisStateOptions {
@@ -85,10 +93,10 @@ class RedisState implements StateStore {
     this.#askLater()
   }
 
-  async change(changes: readonly StateChange[], { now }: { now: number }): Promise<number> {
+  async change(changes: readonly StateChange[], { now, revision }: ChangeOptions): Promise<number> {
     const stored = storedChanges(changes, now)
     this.#requireOpen()
-    const changing = this.#change(stored)
+    const changing = this.#change(stored, revision)
     this.#changing.add(changing)
     return changing.finally(() => this.#changing.delete(changing))
   }
@@ -113,7 +121,7 @@ class RedisState implements StateStore {
     await Promise.allSettled([...this.#changing, this.#looking, this.#lookingNext])
   }
 
-  async #change(changes: readonly StoredChange[]): Promise<number> {
+  async #change(changes: readonly StoredChange[], plannedOn: number | undefined): Promise<number> {
     const { unreadable } = this.#known
     const early = changes.find(({ key, expected }) => expected !== null && unreadable.has(key))
     if (early !== undefined) throw new StateConflict({ ...early, version: null })
@@ -123,13 +131,15 @@ class RedisState implements StateStore {
       unreadable.get(key) ?? '',
       record ?? '',
     ])
-    const [answer, about, version] = await this.#changeStep([this.#epoch, this.#newCall(), ...args])
+    const about = [this.#epoch, this.#newCall(), plannedOn ?? '']
+    const [answer, what, version] = await this.#changeStep([...about, ...args])
     if (answer === 'lost') this.#refuseLost()
+    if (answer === 'passed') throw revisionConflict(Number(what))
     if (answer === 'conflict')
-      throw new StateConflict({ ...namesOf(about!), version: version === '' ? null : Number(version) })
+      throw new StateConflict({ ...namesOf(what!), version: version === '' ? null : Number(version) })
     // The change is made, whether or not it can be looked at now.
     await this.#look(patient).catch(() => undefined)
-    return Number(about)
+    return Number(what)
   }
 
   async #changeStep(args: readonly Argument[]): Promise<readonly string[]> {
@@ -171,10 +181,10 @@ class RedisState implements StateStore {
       const position = { change: String(change), revision: Number(revision) }
       if (String(answer) === 'unknown') {
         // What is read now may be newer than the position; what changed after it is asked for again.
-        known = after(nothingKnown, { ...position, found: await this.#readAll(patience) })
+        known = await after(nothingKnown, { ...position, found: await this.#readAll(patience) })
         continue
       }
-      this.#take(String(answer) === 'since' ? after(known, { ...position, found }) : known)
+      this.#take(String(answer) === 'since' ? await after(known, { ...position, found }) : known)
       return
     }
   }
@@ -255,16 +265,22 @@ interface Known {
 const nothingKnown: Known = { change: '', snapshot: emptyState, unreadable: new Map() }
 
 /** `found` is keys and records in turn; no record where the object was removed. */
-function after(
+async function after(
   known: Known,
   now: { change: string; revision: number; found: readonly (Buffer | null)[] },
-): Known {
+): Promise<Known> {
+  const keys = now.found.filter((_, n) => n % 2 === 0)
+  const read = await inTurns([...keys.keys()], (n) => {
+    const [key, record] = [String(keys[n]), now.found[2 * n + 1] ?? null]
+    return {
+      key,
+      record,
+      object: record === null ? 'gone' : (decodeRecord(key, record) ?? 'unreadable'),
+    } as const
+  })
   const unreadable = new Map(known.unreadable)
   const found = new Map<string, Found>()
-  for (let n = 0; n < now.found.length; n += 2) {
-    const key = String(now.found[n])
-    const record = now.found[n + 1] ?? null
-    const object = record === null ? 'gone' : (decodeRecord(key, record) ?? 'unreadable')
+  for (const { key, record, object } of read) {
     found.set(key, object)
     if (object === 'unreadable') unreadable.set(key, record!)
     else unreadable.delete(key)

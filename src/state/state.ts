@@ -31,6 +31,13 @@ export interface StateChange {
   readonly value: unknown
 }
 
+export interface ChangeOptions {
+  /** Epoch ms. */
+  readonly now: number
+  /** Of the snapshot that the change depends on: refused where anything was changed since. Left out: it depends on none. */
+  readonly revision?: number
+}
+
 /** All objects, as they were together at one moment. */
 export interface StateSnapshot {
   /** Grows with each change of any object; the same on all nodes. */
@@ -46,7 +53,7 @@ export interface StateStore {
    * unless Redis went away with its answer: then the error says that this is not known. An object that cannot be
    * read counts as none: it is made anew, or removed, with `expected: null`.
    */
-  change(changes: readonly StateChange[], options: { now: number }): Promise<number>
+  change(changes: readonly StateChange[], options: ChangeOptions): Promise<number>
   read(): Promise<StateSnapshot>
   /**
    * Calls with each new snapshot after the one that `read` gave, by whichever node; several changes may come as
@@ -56,7 +63,7 @@ export interface StateStore {
   close(): Promise<void>
 }
 
-/** An object was changed, made or removed meanwhile. */
+/** An object was changed, made or removed meanwhile; or any (`state revision`), where a change depends on all of them. */
 export class StateConflict extends Error {
   override name = 'StateConflict'
   readonly kind: string
@@ -72,3 +79,6 @@ export class StateConflict extends Error {
     this.version = version
   }
 }
+
+export const revisionConflict = (revision: number): StateConflict =>
+  new StateConflict({ kind: 'state', id: 'revision', version: revision })

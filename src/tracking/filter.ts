@@ -9,10 +9,12 @@ import { relatedMessageId, type TrackedEvent } from './tracked-event.ts'
 export interface TrackingFilter {
   /** Of items or messages: their events, those of their forms, DSNs and notices. Any of them. */
   readonly ids?: readonly string[]
-  /** The Message-ID field, with its angle brackets. */
+  /** The Message-ID field, with its angle brackets: all events of the messages that have it. */
   readonly internetMessageId?: string
-  /** In lower case. */
+  /** In lower case; likewise. */
   readonly networkMessageId?: string
+  /** Which these are, once that is known (search.ts): not every line says by which names others know its message. */
+  readonly named?: readonly string[]
   /** Canonical address, `@domain`, or the empty string for the null reverse-path. */
   readonly sender?: string
   /** Canonical address, or `@domain`. */
@@ -27,20 +29,44 @@ export interface TrackingFilter {
 }
 
 export function matches(event: TrackedEvent, filter: TrackingFilter): boolean {
-  const { ids, internetMessageId, networkMessageId, sender, recipient, connector } = filter
+  const { ids, named, sender, recipient, connector } = filter
   return (
     (filter.from === undefined || event.at >= filter.from) &&
     (filter.until === undefined || event.at < filter.until) &&
     (filter.event === undefined || event.event === filter.event) &&
     (connector === undefined || event.connector === connector) &&
-    (internetMessageId === undefined ||
-      event.internetMessageId === internetMessageId ||
-      event.reference === internetMessageId) &&
-    (networkMessageId === undefined || event.networkMessageId === networkMessageId) &&
+    (bearsName(event, filter) || named?.some((id) => isOf(event, id)) === true) &&
     (sender === undefined || (event.from !== null && isAddress(event.from, sender))) &&
     (recipient === undefined || event.recipients.some(({ address }) => isAddress(address, recipient))) &&
     (ids === undefined || ids.some((id) => isOf(event, id)))
   )
+}
+
+/** Whether the event itself says that name; so it is where none is asked for. */
+function bearsName(
+  event: TrackedEvent,
+  { internetMessageId, networkMessageId }: Pick<TrackingFilter, 'internetMessageId' | 'networkMessageId'>,
+): boolean {
+  return (
+    (internetMessageId === undefined ||
+      event.internetMessageId === internetMessageId ||
+      event.reference === internetMessageId) &&
+    (networkMessageId === undefined || event.networkMessageId === networkMessageId)
+  )
+}
+
+/**
+ * What is searched first where messages are asked for by the names that others gave them; null where they are not. A
+ * message is received before anything else is said of it, so `from` says nothing here.
+ */
+export function namesOnly(filter: TrackingFilter): TrackingFilter | null {
+  const { internetMessageId, networkMessageId, until } = filter
+  if (internetMessageId === undefined && networkMessageId === undefined) return null
+  return {
+    ...(internetMessageId !== undefined && { internetMessageId }),
+    ...(networkMessageId !== undefined && { networkMessageId }),
+    ...(until !== undefined && { until }),
+  }
 }
 
 /** What an item's history shares with its message's counts too: that it was received, and what policy said. */
@@ -71,7 +97,7 @@ export interface SearchPlan {
 const mostTexts = 8
 
 export function searchPlan(filter: TrackingFilter): SearchPlan {
-  const begins = filter.ids?.map(receivedAtOf) ?? []
+  const begins = (filter.ids ?? filter.named)?.map(receivedAtOf) ?? []
   const from = Math.max(filter.from ?? 0, begins.length === 0 ? 0 : Math.min(...begins))
   return {
     ...(from > 0 && { from }),
@@ -88,12 +114,12 @@ function lowerCaseTextOf({ sender, recipient }: TrackingFilter): string | null {
 }
 
 /** The rarest first. A quote is written doubled (csv.ts), so what holds one is not looked for. */
-function textsOf({ ids, ...filter }: TrackingFilter): readonly string[] | null {
-  if (ids !== undefined && ids.length <= mostTexts) return [...new Set(ids.map(messageIdOf))]
+function textsOf({ ids, named, ...filter }: TrackingFilter): readonly string[] | null {
+  const known = ids ?? named
+  if (known !== undefined && known.length <= mostTexts) return [...new Set(known.map(messageIdOf))]
   const { internetMessageId, networkMessageId, sender, recipient, connector, event } = filter
   const texts = [
-    internetMessageId,
-    networkMessageId,
+    ...(named === undefined ? [internetMessageId, networkMessageId] : []),
     recipient && inDomain(recipient),
     sender === '' ? ',<>,' : sender && inDomain(sender),
     event && `,${event},`,

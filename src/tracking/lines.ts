@@ -1,6 +1,6 @@
 /**
  * What the tracking history says of each mail event, in the words of Exchange's message tracking log. One event is no
- * line (it is not about an accepted message), one, or several: a line holds a hundred recipients at most, so that a
+ * line (it is not about a message), one, or several: a line holds a hundred recipients at most, so that a
  * mailing to thousands can be found by each of them and no reader has to hold a line of a megabyte.
  *
  * Where Exchange has no word (SUSPEND, RESUME, RETRY, REMOVE: acts on one item) the queue's own is used. What has no
@@ -47,9 +47,11 @@ export function trackingLines(event: MailEvent, context: LineContext): string[] 
     case 'removed':
     case 'rerouted':
       return itemLines(event, context)
-    case 'rejected': // No message of ours: the client has it still.
+    case 'rejected':
+      return refusalLines(event, context)
     case 'lease-lost': // The node that has the item says what becomes of it.
     case 'connector': // About a queue, not about a message.
+    case 'configured': // Neither.
       return []
     default:
       return assertNever(event)
@@ -96,6 +98,28 @@ function receiveLines(event: Named<'accepted'>, context: LineContext): string[] 
         }),
       )
   return received
+}
+
+/** Before DATA there is no message. What is refused there was never received: the client has it still. */
+function refusalLines(event: Named<'rejected'>, context: LineContext): string[] {
+  const { message, client, reply } = event
+  if (message === undefined) return []
+  const sender = event.from === null ? '' : pathText(event.from)
+  const recipients = message.recipients.map((address) => ({ address, reply }))
+  return lines(recipients, context, {
+    'client-ip': client.address ?? '',
+    'connector-id': client.listener ?? '',
+    source: message.by === 'policy' ? 'AGENT' : 'SMTP',
+    'event-id': 'FAIL',
+    'internal-message-id': message.messageId,
+    'message-id': message.internetMessageId ?? '',
+    'network-message-id': message.networkMessageId?.toLowerCase(),
+    'total-bytes': message.sizeBytes === null ? '' : String(message.sizeBytes),
+    'sender-address': sender,
+    'return-path': sender,
+    'original-client-ip': client.address ?? '',
+    'custom-data': customData(['User', client.user], ['RefusedAt', event.command]),
+  })
 }
 
 function agentInfoLines(event: Named<'rule' | 'checked' | 'limited'>, context: LineContext): string[] {

@@ -16,6 +16,7 @@ import type { Log } from '../observe/log.ts'
 import { fileHead } from './csv.ts'
 import { expendable, fileName, hourOf, type Keeping, maxFileBytes, parseFileName } from './files.ts'
 import { trackingLines } from './lines.ts'
+import { RefusalAllowance } from './refusal-allowance.ts'
 
 export interface TrackingLogOptions extends Keeping {
   readonly dir: string
@@ -49,6 +50,11 @@ interface OpenFile {
 
 export class TrackingLog {
   readonly #options: TrackingLogOptions
+  readonly #refusals: RefusalAllowance
+  /** The last one; what policy found of it is told next. */
+  #accepted = ''
+  /** Lines about refused messages that were too many. */
+  #leftOut = 0
   #batches: Batch[] = []
   #waitingChars = 0
   #dropped = 0
@@ -61,11 +67,13 @@ export class TrackingLog {
 
   constructor(options: TrackingLogOptions) {
     this.#options = options
+    this.#refusals = new RefusalAllowance({ ...options, now: options.clock.now() })
   }
 
   /** Removes what was kept long enough, now and from time to time. */
   start(): void {
     const sweep = () => {
+      this.#tellLeftOut()
       this.#work = this.#work.then(() => this.#sweep())
     }
     sweep()
@@ -76,7 +84,16 @@ export class TrackingLog {
   /** Takes the event; it is in a file a moment later. */
   track(event: MailEvent): void {
     const at = this.#options.clock.now()
-    for (const line of trackingLines(event, { at, hostname: this.#options.hostname })) this.#add(line, at)
+    if (event.event === 'accepted') this.#accepted = event.messageId
+    const isOfRefused = this.#isOfRefused(event)
+    for (const line of trackingLines(event, { at, hostname: this.#options.hostname })) {
+      if (!isOfRefused) this.#refusals.earn(line.length)
+      else if (!this.#refusals.spend(line.length, at)) {
+        this.#leftOut++
+        continue
+      }
+      this.#add(line, at)
+    }
   }
 
   /** Resolves when what was tracked until now is in its file, or could not be written. */
@@ -89,6 +106,7 @@ export class TrackingLog {
   /** Writes what is left, within a deadline: a disk that hangs does not keep the relay from ending. */
   async stop(): Promise<void> {
     if (this.#sweeper !== null) clearInterval(this.#sweeper)
+    this.#tellLeftOut()
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, stopDeadlineMs)
@@ -96,6 +114,28 @@ export class TrackingLog {
     await Promise.race([this.flush().then(() => this.#close()), late])
     clearTimeout(timer)
     this.#writeAfter(null)
+  }
+
+  #isOfRefused(event: MailEvent): boolean {
+    switch (event.event) {
+      case 'rejected':
+        return true
+      case 'rule':
+      case 'checked':
+      case 'limited':
+        return event.messageId !== this.#accepted
+      default:
+        return false
+    }
+  }
+
+  #tellLeftOut(): void {
+    if (this.#leftOut > 0)
+      this.#options.log.warn(
+        { lines: this.#leftOut },
+        'So many messages are refused that the tracking history does not hold all; the mail log does',
+      )
+    this.#leftOut = 0
   }
 
   #add(line: string, at: number): void {

@@ -3,12 +3,16 @@
  * memory does not depend on their size, and what is asked for by its text is found without reading the lines between.
  * A page ends when it is full, or when so much was read that whoever waits should hear something: then it has a
  * `next`, even where it found nothing. A line that cannot be read is passed over and counted.
+ *
+ * Messages are asked for by names that others gave them too: their Message-ID, and Exchange's id. Not each line of a
+ * message says these, so they are looked for first (the step `naming`), and then the events of the messages found.
  */
 import { type FileHandle, open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { type Cursor, cursorText, mostNamed, type Place, readCursor } from './cursor.ts'
 import { byAge, mayHold, parseFileName, type TrackingFile } from './files.ts'
-import { matches, type SearchPlan, searchPlan, type TrackingFilter } from './filter.ts'
-import { readTrackedEvent, type TrackedEvent } from './tracked-event.ts'
+import { matches, namesOnly, type SearchPlan, searchPlan, type TrackingFilter } from './filter.ts'
+import { readTrackedEvent, relatedMessageId, type TrackedEvent } from './tracked-event.ts'
 
 export interface SearchOptions {
   readonly limit: number
@@ -27,10 +31,6 @@ export interface TrackingPage {
   readonly broken: number
 }
 
-/** `MSGTRK2026010508-1.LOG:4711`: goes on with what stands before that byte, then with older files. */
-const cursor = /^(MSGTRK\d{10}-\d{1,9}\.LOG):(\d{1,12})$/
-export const isCursor = (text: string): boolean => cursor.test(text)
-
 const blockBytes = 256 * 1024
 const mostPageChars = 1024 ** 2
 const mostBytesAPage = 64 * 1024 ** 2
@@ -40,30 +40,100 @@ export async function searchTracking(
   filter: TrackingFilter,
   options: SearchOptions,
 ): Promise<TrackingPage> {
-  const plan = searchPlan(filter)
-  const start = options.after === null ? null : readCursor(options.after)
-  const search = new Search(filter, { plan, options })
-  for (const file of await filesToRead(dir, plan, start)) {
-    const endAt = file.name === start?.file.name ? start.offset : null
-    const next = await search.read(join(dir, file.name), endAt)
-    if (next !== null) return { ...search.found, next: `${file.name}:${next}` }
-  }
-  return { ...search.found, next: null }
+  const share = { bytes: options.mostBytes ?? mostBytesAPage }
+  const page = new Page(options.limit)
+  const names = namesOnly(filter)
+  const start = await nameMessages(dir, startOf(options.after, names), { names, share })
+  if ('next' in start) return page.endedAt(start.next)
+  const { named } = start
+  const scan = new Scan(named === null ? filter : { ...filter, named }, {
+    share,
+    take: (event, line) => page.take(event, line),
+  })
+  const place = await scan.read(dir, start.place)
+  return page.endedAt(place && { step: 'events', place, named }, scan.broken)
 }
 
-function readCursor(text: string): { file: TrackingFile; offset: number } {
-  const match = cursor.exec(text)
-  const file = match && parseFileName(match[1]!)
-  if (!file) throw new TypeError(`Not a cursor of the tracking history: ${JSON.stringify(text)}`)
-  return { file, offset: Number(match![2]) }
+/** The first step: where the second begins, or with what the page ends before it. */
+async function nameMessages(
+  dir: string,
+  start: Cursor,
+  { names, share }: { names: TrackingFilter | null; share: { bytes: number } },
+): Promise<Cursor | { readonly next: Next | null }> {
+  if (names === null || start.step === 'events') return start
+  const naming = new Naming(start.named ?? [])
+  const scan = new Scan(names, { share, take: (event) => naming.take(event) })
+  const place = await scan.read(dir, start.place)
+  if (naming.isTooMany) return { step: 'events', place: null, named: null }
+  const named = naming.ids
+  if (place !== null) return { next: { step: 'naming', place, named } }
+  return named.length === 0 ? { next: null } : { step: 'events', place: null, named }
+}
+
+/** A cursor that can be written. */
+type Next = Cursor & { readonly place: Place }
+
+/** The newest event first: the first page begins where the history ends. */
+function startOf(after: string | null, names: TrackingFilter | null): Cursor {
+  if (after !== null) return readCursor(after)
+  return { step: names === null ? 'events' : 'naming', place: null, named: null }
+}
+
+/** Which messages bear the names that are asked for. */
+class Naming {
+  readonly #ids: Set<string>
+
+  constructor(found: readonly string[]) {
+    this.#ids = new Set(found)
+  }
+
+  get ids(): readonly string[] {
+    return [...this.#ids]
+  }
+
+  /** Something writes one Message-ID for everything: then only the events that say it are found. */
+  get isTooMany(): boolean {
+    return this.#ids.size > mostNamed
+  }
+
+  take(event: TrackedEvent): boolean {
+    if (this.isTooMany) return false
+    const related = relatedMessageId(event)
+    if (related !== null) this.#ids.add(related)
+    // A report is told of in the history of what it is about; a form has a history of its own too.
+    if (related === null || event.event === 'TRANSFER') this.#ids.add(event.messageId)
+    return true
+  }
+}
+
+/** What one page holds. */
+class Page {
+  readonly #limit: number
+  readonly #events: TrackedEvent[] = []
+  readonly #lines: string[] = []
+  #chars = 0
+
+  constructor(limit: number) {
+    this.#limit = limit
+  }
+
+  /** False where there is no room for it. */
+  take(event: TrackedEvent, line: string): boolean {
+    const isFull = this.#events.length >= this.#limit
+    if (isFull || (this.#events.length > 0 && this.#chars + line.length > mostPageChars)) return false
+    this.#events.push(event)
+    this.#lines.push(line.endsWith('\r') ? line.slice(0, -1) : line)
+    this.#chars += line.length
+    return true
+  }
+
+  endedAt(next: Next | null, broken = 0): TrackingPage {
+    return { events: this.#events, lines: this.#lines, next: next && cursorText(next), broken }
+  }
 }
 
 /** The newest first. A file that was removed since the page before is simply no longer there. */
-async function filesToRead(
-  dir: string,
-  plan: SearchPlan,
-  start: { readonly file: TrackingFile } | null,
-): Promise<TrackingFile[]> {
+async function filesToRead(dir: string, plan: SearchPlan, start: Place | null): Promise<TrackingFile[]> {
   const names = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
     // Nothing has been tracked yet.
     if (error.code === 'ENOENT') return []
@@ -76,31 +146,47 @@ async function filesToRead(
     .sort((a, b) => byAge(b, a))
 }
 
-class Search {
+/** Reads files backwards and hands over each event that matches, until that is not taken or the share is used up. */
+class Scan {
   readonly #filter: TrackingFilter
+  readonly #plan: SearchPlan
   readonly #texts: readonly Buffer[] | null
-  readonly #lowerCaseText: string | null
-  readonly #limit: number
-  readonly #events: TrackedEvent[] = []
-  readonly #lines: string[] = []
+  readonly #share: { bytes: number }
+  readonly #take: (event: TrackedEvent, line: string) => boolean
   #broken = 0
-  #chars = 0
-  #bytesLeft: number
 
-  constructor(filter: TrackingFilter, { plan, options }: { plan: SearchPlan; options: SearchOptions }) {
+  constructor(
+    filter: TrackingFilter,
+    options: {
+      /** How much may be read yet. */
+      readonly share: { bytes: number }
+      /** False where it is not taken: then the scan ends before it. */
+      readonly take: (event: TrackedEvent, line: string) => boolean
+    },
+  ) {
     this.#filter = filter
-    this.#texts = plan.texts?.map((text) => Buffer.from(text)) ?? null
-    this.#lowerCaseText = plan.lowerCaseText
-    this.#limit = options.limit
-    this.#bytesLeft = options.mostBytes ?? mostBytesAPage
+    this.#plan = searchPlan(filter)
+    this.#texts = this.#plan.texts?.map((text) => Buffer.from(text)) ?? null
+    this.#share = options.share
+    this.#take = options.take
   }
 
-  get found(): Omit<TrackingPage, 'next'> {
-    return { events: this.#events, lines: this.#lines, broken: this.#broken }
+  get broken(): number {
+    return this.#broken
   }
 
-  /** Reads the file from `endAt` (null: its end) to its beginning. Where the page ended in it, or null. */
-  async read(path: string, endAt: number | null): Promise<number | null> {
+  /** From `start` on, or from the end. Where it ended, or null where nothing is left. */
+  async read(dir: string, start: Place | null): Promise<Place | null> {
+    for (const file of await filesToRead(dir, this.#plan, start)) {
+      const endAt = file.name === start?.file.name ? start.offset : null
+      const offset = await this.#readFile(join(dir, file.name), endAt)
+      if (offset !== null) return { file, offset }
+    }
+    return null
+  }
+
+  /** From `endAt` (null: its end) to its beginning. Where the scan ended in it, or null. */
+  async #readFile(path: string, endAt: number | null): Promise<number | null> {
     const handle = await open(path).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return null
       throw error
@@ -120,7 +206,7 @@ class Search {
     for (let end = endAt; end > 0; ) {
       const start = Math.max(0, end - blockBytes)
       const block = await readBlock(handle, start, end)
-      this.#bytesLeft -= block.length
+      this.#share.bytes -= block.length
       // An unfinished last line is being written, or was when the power went.
       const whole: Buffer = atEnd
         ? block.subarray(0, block.lastIndexOf(0x0a) + 1)
@@ -131,12 +217,12 @@ class Search {
       if (stoppedAt !== null) return start + from + stoppedAt
       begun = Buffer.from(whole.subarray(0, from))
       end = start
-      if (this.#bytesLeft <= 0 && start > 0 && from < whole.length) return start + from
+      if (this.#share.bytes <= 0 && start > 0 && from < whole.length) return start + from
     }
     return null
   }
 
-  /** Whole lines, the last one first. Where it stopped because the page is full, or null. */
+  /** Whole lines, the last one first. Where it stopped because one was not taken, or null. */
   #takeLines(bytes: Buffer): number | null {
     let end = bytes.length
     while (end > 0) {
@@ -159,22 +245,17 @@ class Search {
     return last
   }
 
-  /** False where the page had no room for it. */
+  /** False where it was not taken. */
   #takeLine(line: string): boolean {
     if (line.startsWith('#')) return true
-    if (this.#lowerCaseText !== null && !line.toLowerCase().includes(this.#lowerCaseText)) return true
+    const { lowerCaseText } = this.#plan
+    if (lowerCaseText !== null && !line.toLowerCase().includes(lowerCaseText)) return true
     const event = readTrackedEvent(line)
     if (event === null) {
       this.#broken++
       return true
     }
-    if (!matches(event, this.#filter)) return true
-    const isFull = this.#events.length >= this.#limit
-    if (isFull || (this.#events.length > 0 && this.#chars + line.length > mostPageChars)) return false
-    this.#events.push(event)
-    this.#lines.push(line.endsWith('\r') ? line.slice(0, -1) : line)
-    this.#chars += line.length
-    return true
+    return !matches(event, this.#filter) || this.#take(event, line)
   }
 }
 

@@ -70,6 +70,10 @@ export function readTrackedEvent(line: string): TrackedEvent | null {
   }
 }
 
+/** Whether it tells of a message that we did not take: the client has it still. */
+export const isRefusal = ({ event, details }: Pick<TrackedEvent, 'event' | 'details'>): boolean =>
+  event === 'FAIL' && details.RefusedAt !== undefined
+
 /**
  * Whose history the event belongs to, beside the message's own: the one that a DSN or notice is about, the one a form was
  * made of.

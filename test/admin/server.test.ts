@@ -1,73 +1,26 @@
-import { request } from 'node:http'
+/** The port itself: health, what every answer carries, who is let in. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { contentSecurityPolicy } from '../../src/admin/access/security-headers.ts'
 import type { Readiness } from '../../src/admin/readiness.ts'
-import { type Admin, startAdmin } from '../../src/admin/server.ts'
-import { limitSchema } from '../../src/config/policy-schema.ts'
-import type { ConnectorStatus } from '../../src/delivery/status.ts'
-import { createLog } from '../../src/observe/log.ts'
-import { createMetrics } from '../../src/observe/metrics.ts'
 import { QueueUnavailable } from '../../src/queue/queue.ts'
-import { connectorStatus, FixedQueue, listedItem, messageId } from './queue-items.ts'
+import { type AdminPort, startAdminPort } from '../support/admin-port.ts'
+import { runSetup } from '../support/running-setup.ts'
+import { FixedQueue, listedItem, messageId } from './queue/queue-items.ts'
 
-let admin: Admin
+let port: AdminPort
 let queue: FixedQueue
 let readiness: () => Readiness
-let statuses: readonly ConnectorStatus[]
-let logged: string
 
 beforeEach(async () => {
   queue = new FixedQueue([listedItem(), listedItem({ id: `${messageId}-2` })])
   readiness = () => ({ ready: true, checks: [{ name: 'queue', ok: true, detail: null }] })
-  statuses = [connectorStatus()]
-  logged = ''
-  const destination = {
-    write: (line: string) => {
-      logged += line
-    },
-  }
-  admin = await startAdmin({
-    config: { address: '127.0.0.1', port: 0 },
-    metrics: createMetrics(),
-    log: createLog({ level: 'info', destination }),
-    queue,
-    readiness: () => readiness(),
-    connectors: () => statuses,
-    limits,
-    clock: { now: () => 1_000_000 },
-  })
+  port = await startAdminPort({ queue, readiness: () => readiness() })
 })
 
-const limits = [limitSchema.parse({ name: 'per-user', per: 'user', messagesPerHour: 10 })]
+afterEach(() => port.stop())
 
-afterEach(() => admin.stop())
-
-interface Answer {
-  readonly code: number
-  readonly headers: Readonly<Record<string, unknown>>
-  readonly text: string
-  // biome-ignore lint/suspicious/noExplicitAny: the shape is what the tests are about
-  readonly json: any
-}
-
-/** Not fetch: that sets the Host field itself. */
-function get(path: string, { method = 'GET', host = `127.0.0.1:${admin.port}` } = {}): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const options = { host: '127.0.0.1', port: admin.port, path, method, headers: { host } }
-    const sent = request(options, async (response) => {
-      let text = ''
-      for await (const chunk of response) text += chunk
-      const isJson =
-        /^application\/(problem\+)?json/.test(String(response.headers['content-type'])) && text !== ''
-      resolve({
-        code: response.statusCode!,
-        headers: response.headers,
-        text,
-        json: isJson ? JSON.parse(text) : null,
-      })
-    })
-    sent.on('error', reject).end()
-  })
-}
+/** As a machine that watches, without a token. */
+const get = (path: string, method = 'GET') => port.ask(path, { method, token: null })
 
 describe('health', () => {
   it('is alive while the process answers, whatever the queue does', async () => {
@@ -90,7 +43,11 @@ describe('health', () => {
     const answer = await get('/readyz')
     expect(answer.code).toBe(500)
     expect(answer.text).not.toContain('canary')
-    expect(logged).toContain('canary')
+    expect(port.logged()).toContain('canary')
+  })
+
+  it('is answered to HEAD as to GET, without the body', async () => {
+    expect(await get('/healthz', 'HEAD')).toMatchObject({ code: 200, text: '' })
   })
 })
 
@@ -111,134 +68,123 @@ describe('GET /metrics', () => {
   })
 })
 
-describe('GET /queue', () => {
-  it('lists items, a page at a time', async () => {
-    const first = await get('/queue?limit=1')
-    expect(first.json).toMatchObject({ items: [{ id: `${messageId}-1` }], next: '1' })
-    const second = await get('/queue?limit=1&after=1')
-    expect(second.json).toMatchObject({ items: [{ id: `${messageId}-2` }], next: null })
+describe('who asks', () => {
+  it('needs a token, and is told how to show it', async () => {
+    const answer = await get('/tokens')
+    expect(answer).toMatchObject({ code: 401, json: { status: 401 } })
+    expect(answer.headers['www-authenticate']).toBe('Bearer')
   })
 
-  it('hands on the filter', async () => {
-    await get('/queue?connector=29&state=deferred&sender=A@EXAMPLE.com&recipient=@example.org')
-    expect(queue.asked).toEqual([
-      { connector: '29', state: 'deferred', sender: 'A@example.com', recipient: '@example.org' },
-    ])
-  })
-
-  it('tells why a stopped connector keeps its mail', async () => {
-    statuses = [connectorStatus({ state: 'retry', lastError: 'wrong certificate', nextAttemptAt: 2_000_000 })]
-    const answer = await get('/queue')
-    expect(answer.json.items[0]).toMatchObject({ lastError: 'wrong certificate', nextAttemptAt: 2_000_000 })
-  })
-
-  it('names the parameter that is wrong', async () => {
-    expect(await get('/queue?limit=many')).toMatchObject({
-      code: 400,
-      json: {
-        type: 'about:blank',
-        title: 'Bad Request',
-        status: 400,
-        detail: 'limit must be a number from 1 to 1000; it is "many"',
-        field: 'limit',
-      },
-    })
-    expect(await get('/queue?state=ready&state=leased')).toMatchObject({ code: 400 })
-  })
-
-  it('finds an item by its id, and all items of a message', async () => {
-    expect((await get(`/queue/${messageId}-2`)).json.items).toHaveLength(1)
-    expect((await get(`/queue/${messageId}`)).json.items).toHaveLength(2)
-  })
-
-  it('knows ids that are wrong from ids that are gone', async () => {
-    expect(await get('/queue/4711')).toMatchObject({ code: 400, json: { field: 'id' } })
-    expect(await get(`/queue/${messageId}-9`)).toMatchObject({
-      code: 404,
-      json: { detail: `No item or message ${messageId}-9 is in the queue` },
-    })
-  })
-
-  it('gives the reason when the store is away', async () => {
-    queue.fault = new QueueUnavailable('Redis is away')
-    const json = { detail: 'The queue cannot be read: Redis is away' }
-    expect(await get('/queue')).toMatchObject({ code: 503, json })
-    expect(await get(`/queue/${messageId}`)).toMatchObject({ code: 503, json })
-  })
-})
-
-it('shows connectors with their queues, and without them when the store is away', async () => {
-  const [connector] = (await get('/connectors')).json.connectors
-  expect(connector).toMatchObject({ connector: '29', state: 'ready', queue: { ready: 2 } })
-  queue.fault = new QueueUnavailable('Redis is away')
-  expect((await get('/connectors')).json.connectors).toMatchObject([{ connector: '29', queue: null }])
-})
-
-describe('what the port refuses', () => {
-  it.each(['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'])(
-    'to change what is there to read: %s',
-    async (method) => {
-      const answer = await get('/queue', { method })
-      expect(answer).toMatchObject({ code: 404, json: { detail: `There is nothing to ${method} at /queue` } })
-      expect(answer.headers).not.toHaveProperty('access-control-allow-origin')
+  it.each(['', 'Basic x', 'Bearer', 'Bearer guess', 'Bearer a b', `Bearer ${'x'.repeat(2000)}`])(
+    'needs one of ours: %j',
+    async (authorization) => {
+      expect(await port.ask('/tokens', { token: null, headers: { authorization } })).toMatchObject({
+        code: 401,
+      })
     },
   )
-  it('requests meant for another host, so that no web page can read it by a name of its own', async () => {
-    expect(await get('/queue', { host: 'rebind.evil.example' })).toMatchObject({ code: 421 })
-    expect(queue.asked).toEqual([])
+
+  it('needs one whose scope is enough, and is told which', async () => {
+    expect(await port.ask('/tokens', { token: await port.tokenFor('operate') })).toMatchObject({
+      code: 403,
+      json: { detail: 'This needs a token with the scope admin' },
+    })
+    expect(await port.ask('/tokens', { token: await port.tokenFor('admin') })).toMatchObject({ code: 200 })
   })
-  it('paths that do not exist', async () => {
-    expect(await get('/nowhere')).toMatchObject({ code: 404 })
-    expect(await get('/queue/..%2f..%2fetc')).toMatchObject({ code: 400 })
+
+  it('guesses no token: after ten wrong ones comes a pause, for these alone', async () => {
+    const guess = async (n: number) => {
+      const answer = await port.ask('/tokens', { token: `guess${n}` })
+      expect(answer.code).toBe(429)
+      return answer
+    }
+    const paused = await Promise.any(Array.from({ length: 11 }, (_, n) => guess(n)))
+    expect(Number(paused.headers['retry-after'])).toBeGreaterThan(60)
+    expect((await port.ask('/tokens')).code).toBe(200)
   })
 })
 
-it('answers HEAD as GET, without the body', async () => {
-  expect(await get('/healthz', { method: 'HEAD' })).toMatchObject({ code: 200, text: '' })
+describe('requests without end', () => {
+  it('are refused beyond a burst and so many a second, for each holder by itself; health is not counted', async () => {
+    const token = await port.tokenFor('admin')
+    const codes: Record<number, number> = {}
+    for (let n = 0; n < 510; n++) {
+      const { code } = await port.ask('/tokens', { token })
+      codes[code] = (codes[code] ?? 0) + 1
+    }
+    expect(codes).toEqual({ 200: 500, 429: 10 })
+    const refused = await port.ask('/tokens', { token })
+    expect(refused.headers['retry-after']).toBe('1')
+    expect((await port.ask('/tokens')).code).toBe(200)
+    expect((await get('/healthz')).code).toBe(200)
+    port.clock.advance(1000)
+    expect((await port.ask('/tokens', { token })).code).toBe(200)
+  }, 20_000)
+})
+
+describe('every answer', () => {
+  it.each([
+    ['/healthz', 200],
+    ['/tokens', 401],
+    ['/nowhere', 404],
+    ['/', 503],
+    ['/%zz', 400],
+  ])('tells browsers to trust nothing else: %s', async (path, code) => {
+    const answer = await get(path)
+    expect(answer.code).toBe(code)
+    expect(answer.headers).toMatchObject({
+      'cache-control': 'no-store',
+      'content-security-policy': contentSecurityPolicy,
+      'cross-origin-opener-policy': 'same-origin',
+      'cross-origin-resource-policy': 'same-origin',
+      'referrer-policy': 'no-referrer',
+      'x-content-type-options': 'nosniff',
+      'x-frame-options': 'DENY',
+    })
+    for (const name of Object.keys(answer.headers)) expect(name).not.toMatch(/^access-control-/)
+  })
+
+  it('forbids inline scripts and styles, and whatever comes from elsewhere', () => {
+    expect(contentSecurityPolicy).toContain("default-src 'none'")
+    expect(contentSecurityPolicy).not.toMatch(/unsafe|\*|https?:/)
+  })
+
+  it('is refused where it was meant for another host, so that no web page can read it by a name of its own', async () => {
+    const headers = { host: 'rebind.evil.example' }
+    for (const path of ['/healthz', '/tokens', '/', '/nowhere'])
+      expect(await port.ask(path, { headers })).toMatchObject({ code: 421 })
+  })
+
+  it('does not let other sites ask first', async () => {
+    const headers = { origin: 'http://evil.example', 'access-control-request-method': 'POST' }
+    const answer = await port.ask('/tokens', { method: 'OPTIONS', headers, token: null })
+    expect(answer.code).toBe(405)
+    expect(answer.headers).not.toHaveProperty('access-control-allow-origin')
+  })
 })
 
 it('stops at once while a client keeps its connection open', async () => {
-  const response = await fetch(`http://127.0.0.1:${admin.port}/healthz`)
+  const response = await fetch(`${port.url}/healthz`)
   await response.text()
-  await admin.stop()
+  const began = performance.now()
+  await port.admin.stop()
+  expect(performance.now() - began).toBeLessThan(1000)
   await expect(get('/healthz')).rejects.toThrow('ECONNREFUSED')
 })
 
 it('rejects when the port is taken', async () => {
-  const again = startAdmin({
-    config: { address: '127.0.0.1', port: admin.port },
-    metrics: createMetrics(),
-    log: createLog({ level: 'info', destination: { write: () => {} } }),
-    queue,
-    readiness,
-    connectors: () => [],
-    limits,
-    clock: { now: () => 0 },
-  })
-  await expect(again).rejects.toThrow('EADDRINUSE')
+  const config = { address: '127.0.0.1', port: port.admin.port, certificate: null }
+  await expect(startAdminPort({ config })).rejects.toThrow('EADDRINUSE')
 })
 
-describe('/limits', () => {
-  const count = {
-    key: 'limit:per-user:anna',
-    limit: 'messagesPerHour',
-    windowMs: 3_600_000,
-    amount: 4,
-    most: 10,
-  }
-
-  it('says what is used of each limit', async () => {
-    queue.counts = [count, { ...count, key: '29' }]
-    expect((await get('/limits')).json).toEqual({
-      limits: [{ limit: 'per-user', of: 'anna', counts: 'messagesPerHour', used: 4, most: 10, left: 6 }],
-    })
+it('lets a configured token in that another node made', async () => {
+  const other = await runSetup({ state: port.state })
+  const elsewhere = await startAdminPort({ running: other })
+  const token = await elsewhere.tokenFor('admin')
+  await new Promise<void>((resolve) => {
+    if (port.setup.current.tokens.length > 0) resolve()
+    port.setup.watch(() => resolve())
   })
-
-  it('answers 503 where the store cannot be read', async () => {
-    queue.fault = new Error('connection lost')
-    expect(await get('/limits')).toMatchObject({
-      code: 503,
-      json: { detail: 'The limits cannot be read: connection lost' },
-    })
-  })
+  expect((await port.ask('/tokens', { token })).code).toBe(200)
+  await elsewhere.stop()
 })

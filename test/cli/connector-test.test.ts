@@ -1,4 +1,4 @@
-/** `relay connector test` against the sandbox, and against hosts that follow a script. */
+/** `relay connector test` against the sandbox, and against hosts that follow a script, where no relay runs. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,10 +18,12 @@ const secrets = [password, base64(password), base64(`\0sandbox\0${password}`)]
 
 let directory: string
 const at = (name: string): string => join(directory, name)
-beforeAll(() => {
+let noRelay: { port: number }
+beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'relay-connector-test-'))
   writeFileSync(at('password'), `${password}\n`)
   writeFileSync(at('ca.pem'), certificates.ca)
+  noRelay = { port: await closedPort() }
 })
 afterAll(() => rmSync(directory, { recursive: true }))
 
@@ -63,7 +65,9 @@ async function test(port: number, change: Record<string, unknown> = {}, ...args:
   }
   const config = {
     hostname: 'relay.example.com',
+    dataDir: at('data'),
     listeners: [{ name: 'exchange', port: 0 }],
+    admin: noRelay,
     connectors: [connector],
   }
   writeFileSync(at('relay.yaml'), stringify(config))
@@ -294,5 +298,8 @@ it('names a connector that is not there, and a configuration that is not right',
   expect((await run()).code).toBe(2)
   const sandbox = await sandboxOf()
   await test(sandbox.port)
-  expect(await run('30')).toMatchObject({ code: 1, err: `${at('relay.yaml')} has no connector 30\n` })
+  expect(await run('30')).toMatchObject({
+    code: 1,
+    err: `No relay runs, and ${at('relay.yaml')} has no connector 30\n`,
+  })
 })

@@ -2,15 +2,25 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { explainEndpoints } from '../../src/admin/explain/explain-endpoints.ts'
 import { registerExplain } from '../../src/cli/explain.ts'
+import { ContentInspector } from '../../src/message/content/inspector.ts'
+import { InForce } from '../../src/setup/in-force.ts'
+import { senderKind } from '../../src/setup/sender-object.ts'
+import { localToken, startAdminPort } from '../support/admin-port.ts'
+import { closedPort } from '../support/closed-port.ts'
+import { runSetup } from '../support/running-setup.ts'
 import { runCommand } from './run-command.ts'
 
 let directory: string
 let file: string
+let port: number
 
-beforeAll(() => {
+beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'relay-explain-'))
   file = join(directory, 'relay.yaml')
+  writeFileSync(join(directory, 'admin-token'), `${localToken}\n`)
+  port = await closedPort()
 })
 afterAll(() => rmSync(directory, { recursive: true }))
 
@@ -27,8 +37,9 @@ connectors:
 senders: [{ address: news@example.com, connector: 29 }]
 `
 
-function run(args: string[], text = configuration) {
-  writeFileSync(file, text)
+/** With a token, as if a relay had been started, and nothing at its port: the file alone answers. */
+function run(args: string[], text = configuration, adminPort = port) {
+  writeFileSync(file, `${text}dataDir: ${directory}\nadmin: { port: ${adminPort} }\n`)
   return runCommand(registerExplain, ['--config', file, 'explain', ...args])
 }
 
@@ -171,9 +182,63 @@ describe('wrong usage ends with 2', () => {
   })
 })
 
+describe('which configuration', () => {
+  const asked = ['--from', 'a@example.net', '--to', 'b@sub.example.org']
+
+  async function runningRelay() {
+    const running = await runSetup({ yaml: configuration })
+    const { setup, clock } = running
+    const value = { connector: '29', createdAt: 1 }
+    const bind = { changes: [{ kind: senderKind, id: '@example.net', expected: null, value }], audit: [] }
+    await setup.apply(() => bind, { by: 'test' })
+    const inspector = new ContentInspector()
+    const endpoints = explainEndpoints({ setup, inForce: new InForce(setup.current), inspector, clock })
+    return startAdminPort({ running, endpoints })
+  }
+
+  it("is the running relay's, which knows what the file does not", async () => {
+    const relay = await runningRelay()
+    const tokenFile = ['--token-file', join(directory, 'admin-token')]
+    const byUrl = await run([...asked, '--admin', relay.url, ...tokenFile])
+    const byFile = await run(asked, configuration, relay.admin.port)
+    const json = await run([...asked, '--json'], configuration, relay.admin.port)
+    const refused = await run(
+      [...asked, ...Array(100).fill(['--to', 'b@example.org']).flat()],
+      configuration,
+      relay.admin.port,
+    )
+    await relay.stop()
+    expect(byUrl).toMatchObject({ code: 0, err: '' })
+    expect(byUrl.out).toContain('=> leaves by connector 29 (binding of the domain example.net)')
+    expect(byFile).toEqual(byUrl)
+    expect(JSON.parse(json.out)).toMatchObject({
+      routed: true,
+      recipients: [{ decision: { connector: '29' } }],
+    })
+    expect(refused).toMatchObject({ code: 2, out: '', err: expect.stringContaining('to ') })
+  })
+
+  it('is the file where no relay answers, which is said', async () => {
+    const { out, err, code } = await run(asked)
+    expect(out).toContain('=> leaves by connector partner')
+    expect(err).toBe(
+      `No relay answers: this is what ${file} says, without what was configured while a relay ran\n`,
+    )
+    expect(code).toBe(0)
+    expect((await run(asked, configuration, 0)).err).toBe(err)
+  })
+
+  it('is none where a relay was named and does not answer', async () => {
+    const { out, err, code } = await run([...asked, '--admin', `http://127.0.0.1:${port}`])
+    expect(out).toBe('')
+    expect(err).toContain('connection refused')
+    expect(code).toBe(1)
+  })
+})
+
 it('ends with 1 and the errors of a configuration that is wrong', async () => {
   const { err, code } = await run(['--from', 'a@example.net', '--to', 'b@example.org'], 'hostname: a b\n')
   expect(code).toBe(1)
   expect(err).toContain('relay.yaml:1: hostname: must be a domain name')
-  expect(err).toContain('connectors: is missing')
+  expect(err).toContain('listeners: is missing')
 })

@@ -3,9 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { openTokenFile, tokenFileIn } from '../../src/admin/token-file.ts'
 import { registerQueue } from '../../src/cli/queue.ts'
-import { type OperatedRelay, startOperatedRelay, token } from '../admin/operated-relay.ts'
+import { type OperatedRelay, startOperatedRelay, token } from '../admin/queue/operated-relay.ts'
 import { type Run, runCommand } from './run-command.ts'
 
 let relay: OperatedRelay
@@ -150,60 +149,5 @@ describe('export', () => {
       code: 1,
     })
     expect(() => statSync(out)).toThrow('ENOENT')
-  })
-})
-
-describe('the token', () => {
-  const withoutToken = (...args: readonly string[]) => runCommand(registerQueue, ['queue', ...args])
-  const configure = () => {
-    const file = join(directory, 'relay.yaml')
-    writeFileSync(
-      file,
-      `hostname: relay.example.com
-dataDir: ${join(directory, 'data')}
-listeners: [{ name: exchange, port: 2525 }]
-connectors: [{ id: 1, name: A, addressSpaces: ["*"], smartHosts: [smtp.example.com], requireTLS: true }]
-admin: { port: ${relay.admin.port} }
-`,
-    )
-    return file
-  }
-  afterEach(() => {
-    delete process.env.RELAY_TOKEN
-  })
-
-  it('that is wrong is refused, and not shown', async () => {
-    const [item] = await relay.store()
-    const wrong = 'B'.repeat(43)
-    writeFileSync(tokenFile, wrong)
-    const { out, err, code } = await queue('suspend', item!.id)
-    expect({ out, err, code }).toEqual({ out: '', err: 'The token is not one of this relay\n', code: 1 })
-  })
-
-  it('is that of RELAY_TOKEN', async () => {
-    const [item] = await relay.store()
-    process.env.RELAY_TOKEN = token
-    expect(await withoutToken('suspend', item!.id, '--admin', relay.url)).toMatchObject({ err: '', code: 0 })
-  })
-
-  it('is else the one in the data directory of the configuration', async () => {
-    const [item] = await relay.store()
-    const config = configure()
-    const before = await runCommand(registerQueue, ['--config', config, 'queue', 'suspend', item!.id])
-    expect(before.err).toMatch(/^The token of the relay cannot be read from .*data\/admin-token: /)
-    const file = tokenFileIn(join(directory, 'data'))
-    await openTokenFile(file)
-    writeFileSync(file, token)
-    const after = await runCommand(registerQueue, ['--config', config, 'queue', 'suspend', item!.id])
-    expect(after).toMatchObject({ err: '', code: 0 })
-  })
-
-  it('is not looked for to read the queue', async () => {
-    expect(await withoutToken('list', '--admin', relay.url)).toMatchObject({ code: 0 })
-  })
-
-  it('that is none is named', async () => {
-    writeFileSync(tokenFile, 'short')
-    expect(await queue('suspend', '--all')).toMatchObject({ err: `${tokenFile} holds no token\n`, code: 1 })
   })
 })

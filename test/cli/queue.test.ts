@@ -5,36 +5,49 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type Admin, startAdmin } from '../../src/admin/server.ts'
+import { connectorEndpoints } from '../../src/admin/connectors/connector-endpoints.ts'
+import { queueEndpoints } from '../../src/admin/queue/queue-endpoints.ts'
 import { AdminError } from '../../src/cli/admin-client.ts'
 import { registerConnector } from '../../src/cli/connector.ts'
 import { registerQueue } from '../../src/cli/queue.ts'
+import type { QueueActs } from '../../src/delivery/queue-acts.ts'
 import type { ConnectorStatus } from '../../src/delivery/status.ts'
-import { createLog } from '../../src/observe/log.ts'
-import { createMetrics } from '../../src/observe/metrics.ts'
-import { QueueUnavailable } from '../../src/queue/queue.ts'
-import { connectorStatus, FixedQueue, listedItem, messageId } from '../admin/queue-items.ts'
+import { type Queue, QueueUnavailable } from '../../src/queue/queue.ts'
+import { connectorStatus, FixedQueue, listedItem, messageId } from '../admin/queue/queue-items.ts'
+import { type AdminPort, localToken, startAdminPort } from '../support/admin-port.ts'
+import { runSetup } from '../support/running-setup.ts'
 
-let admin: Admin
+let port: AdminPort
 let queue: FixedQueue
 let statuses: readonly ConnectorStatus[]
 
 beforeEach(async () => {
   queue = new FixedQueue([listedItem({ lastError: '452 4.2.2 Mailbox full' })])
   statuses = [connectorStatus()]
-  admin = await startAdmin({
-    config: { address: '127.0.0.1', port: 0 },
-    metrics: createMetrics(),
-    log: createLog({ level: 'info', destination: { write: () => {} } }),
-    queue,
-    readiness: () => ({ ready: true, checks: [] }),
-    connectors: () => statuses,
-    limits: [],
-    clock: { now: () => 1_000_000 },
+  const running = await runSetup()
+  const { clock, setup } = running
+  const connectors = () => statuses
+  port = await startAdminPort({
+    running,
+    endpoints: [
+      ...queueEndpoints({
+        queue: queue as unknown as Queue,
+        connectors,
+        clock,
+        acts: {} as QueueActs,
+        limits: [],
+        configured: () => [],
+      }),
+      ...connectorEndpoints({ setup, connectors, queue, clock }),
+    ],
   })
+  process.env.RELAY_TOKEN = localToken
 })
 
-afterEach(() => admin.stop())
+afterEach(async () => {
+  delete process.env.RELAY_TOKEN
+  await port.stop()
+})
 
 /** Runs a command and catches what it prints; a failure is printed and becomes the exit code 1, as in main.ts. */
 async function relay(args: string, options: { url?: string; width?: number } = {}) {
@@ -53,7 +66,7 @@ async function relay(args: string, options: { url?: string; width?: number } = {
     })
   registerQueue(program)
   registerConnector(program)
-  const where = args.includes('--config') ? [] : ['--admin', options.url ?? `http://127.0.0.1:${admin.port}`]
+  const where = args.includes('--config') ? [] : ['--admin', options.url ?? port.url]
   await program.parseAsync([...args.split(' '), ...where], { from: 'user' }).catch((error: unknown) => {
     if (!(error instanceof CommanderError) && !(error instanceof AdminError)) throw error
     if (error instanceof AdminError) err += `${error.message}\n`
@@ -73,9 +86,9 @@ describe('relay queue list', () => {
     const { out, code } = await relay('queue list')
     expect(code).toBe(0)
     const [title, line, end] = out.split('\n')
-    expect(title).toMatch(/^ID +CONNECTOR +STATE +AGE +SIZE +FROM +TO +ATTEMPTS +NEXT ATTEMPT +LAST ERROR$/)
+    expect(title).toMatch(/^ID +CONNECTOR +STATE +AGE +SIZE +FROM +TO +ATTEMPTS +NEXT ATTEMPT +WHY$/)
     expect(line).toContain('a@example.com  b@example.org +1')
-    expect(title!.indexOf('LAST ERROR')).toBe(line!.indexOf('452 4.2.2 Mailbox full'))
+    expect(title!.indexOf('WHY')).toBe(line!.indexOf('452 4.2.2 Mailbox full'))
     expect(end).toBe('')
   })
 
@@ -98,12 +111,22 @@ describe('relay queue list', () => {
       'attempts',
       'nextAttemptAt',
       'lastError',
+      'holdReason',
       'receivedAt',
       'expiresAt',
       'sizeBytes',
       'client',
     ])
     expect(Object.keys(item.recipients[0])).toEqual(['address', 'state', 'lastReply'])
+  })
+
+  it('shows who holds an item, and what the smart host said before', async () => {
+    queue.items = [
+      listedItem({ suspended: 'a second look', lastError: '452 4.2.2 Mailbox full' }, 'suspended'),
+    ]
+    expect((await relay('queue list')).out).toContain('held: a second look; 452 4.2.2 Mailbox full')
+    const { out } = await relay(`queue show ${messageId}-1`)
+    expect(out).toMatch(/^Held +a second look\nLast error +452 4\.2\.2 Mailbox full$/m)
   })
 
   it('shows the fault of a stopped connector on its items', async () => {
@@ -169,9 +192,7 @@ describe('relay connector', () => {
       connectorStatus({ state: 'suspended', lastError: '535 5.7.8 Bad credentials', connections: 3 }),
     ]
     const { out } = await relay('connector list')
-    expect(out).toMatch(
-      /^29 +Newsletter provider +suspended +3 +1 +0 +0 +0 +- +- +535 5.7.8 Bad credentials$/m,
-    )
+    expect(out).toMatch(/^29 +Of the file +suspended .* +3 +1 +0 +0 +0 +- +- +535 5.7.8 Bad credentials$/m)
   })
   it('shows one', async () => {
     const { out, code } = await relay('connector show 29')
@@ -197,17 +218,17 @@ describe('relay connector', () => {
   it('fails for one that does not exist', async () => {
     expect(await relay('connector show 4')).toMatchObject({
       code: 1,
-      err: 'The running relay has no connector 4\n',
+      err: 'There is no connector 4\n',
     })
   })
 })
 
 describe('what cannot be done', () => {
   it('says that the relay does not run', async () => {
-    await admin.stop()
+    await port.admin.stop()
     expect(await relay('queue list')).toEqual({
       out: '',
-      err: `Cannot reach the relay at http://127.0.0.1:${admin.port}: connection refused. Is it running?\n`,
+      err: `Cannot reach the relay at ${port.url}: connection refused. Is it running?\n`,
       code: 1,
     })
   })
@@ -223,7 +244,7 @@ describe('what cannot be done', () => {
   it('calls wrong parameters wrong usage', async () => {
     expect(await relay('queue list --state held')).toEqual({
       out: '',
-      err: 'error: state must be ready, deferred, leased or suspended; it is "held"\n',
+      err: 'error: state must be ready, deferred, leased or suspended\n',
       code: 2,
     })
   })
@@ -231,7 +252,7 @@ describe('what cannot be done', () => {
   it.each(['queue list --limit 0', 'queue list --limit many', 'queue show 4711'])(
     'refuses %s before it asks',
     async (args) => {
-      await admin.stop()
+      await port.admin.stop()
       const { err } = await relay(args)
       expect(err).toMatch(/is invalid.* It must be/)
     },
@@ -277,7 +298,7 @@ admin: { address: "${address}", port: ${port} }
   afterEach(() => rmSync(directory, { recursive: true }))
 
   it.each(['127.0.0.1', '0.0.0.0'])('is asked at %s, without its secrets', async (address) => {
-    configure(address, admin.port)
+    configure(address, port.admin.port)
     const { out, err } = await relay(`queue list --json --config ${file}`)
     expect(err).toBe('')
     expect(jsonLines(out)).toHaveLength(1)

@@ -103,7 +103,7 @@ it('has examples and notes for paths that exist alone', () => {
 describe('the JSON Schema', () => {
   const schema = JSON.parse(JSON.stringify(jsonSchema()))
   it('knows the keys, descriptions and defaults as they are written', () => {
-    expect(schema.required).toEqual(['hostname', 'listeners', 'connectors'])
+    expect(schema.required).toEqual(['hostname', 'listeners'])
     expect(schema.additionalProperties).toBe(false)
     expect(schema.properties.listeners.items.properties.idleTimeout).toMatchObject({
       default: '5m',

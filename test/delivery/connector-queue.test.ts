@@ -60,6 +60,12 @@ class Desk implements ConnectorQueueHost {
   }
 
   wanting(): void {}
+
+  retiredLanes(): number {
+    return 0
+  }
+
+  laneEnded(): void {}
 }
 
 let desk: Desk

@@ -35,6 +35,7 @@ function item(recipients: readonly QueuedRecipient[], change: Partial<QueueItem>
     nextAttemptAt: 70_000,
     suspended: null,
     requireTls: false,
+    boundMark: false,
     lastError: null,
     ...change,
   }
@@ -102,4 +103,26 @@ it('keeps what has no way as unreachable until it expires, with the reason', () 
     nextAttemptAt: 90_000,
     lastError: '550 5.4.4 No connector takes example.net',
   })
+})
+
+it.each([
+  ['its binding', 'senderDomain', true],
+  ['an address space', 'addressSpace', false],
+  ['the default', 'default', false],
+] as const)('a marked item that now leaves by %s keeps its mark only there', (_what, rule, boundMark) => {
+  const place = (connector: string) => ({ ...to(connector), why: { rule } })
+  const marked = item([recipient('x@example.org')], { boundMark: true })
+  expect(reroute(marked, { place, now: 1 })).toMatchObject([{ boundMark }])
+  const unmarked = item([recipient('x@example.org')])
+  expect(reroute(unmarked, { place, now: 1 })).toMatchObject([{ boundMark: false }])
+})
+
+it('splits who leaves by the binding from who leaves by the same connector otherwise', () => {
+  const place = (address: string) =>
+    ({ ...to('29'), why: { rule: address.endsWith('org') ? 'senderAddress' : 'default' } }) as const
+  const original = item([recipient('x@example.org'), recipient('y@example.net')], { boundMark: true })
+  expect(reroute(original, { place, now: 1 })).toMatchObject([
+    { connector: '29', boundMark: true, recipients: [{ address: 'x@example.org' }] },
+    { connector: '29', boundMark: false, recipients: [{ address: 'y@example.net' }] },
+  ])
 })

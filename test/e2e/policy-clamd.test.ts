@@ -78,7 +78,7 @@ describe.skipIf(!clamdAvailable)('clamd', { timeout: 90_000 }, () => {
   })
 
   it.each([
-    ['hold', { state: 'suspended', lastError: 'virus found Eicar-Test.UNOFFICIAL' }, { queued: 1 }],
+    ['hold', { state: 'suspended', holdReason: 'virus found Eicar-Test.UNOFFICIAL' }, { queued: 1 }],
     ['drop', null, { removed: 1 }],
   ])('may %s what is infected', async (answer, item, sums) => {
     const clamd = await Clamd.start()

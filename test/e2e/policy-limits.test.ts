@@ -76,7 +76,7 @@ describe.each(stores)('on the %s store', (store) => {
     await logged(relay, 'delivered', 2)
     const held = {
       state: 'suspended',
-      lastError: expect.stringMatching(/^\S+ \S+ The limit newsletter is reached/),
+      holdReason: expect.stringMatching(/^\S+ \S+ The limit newsletter is reached/),
     }
     expect(await relay.queue()).toMatchObject([held, held])
     expect(await logged(relay, 'suspended', 2)).toHaveLength(2)

@@ -121,7 +121,7 @@ describe.each(stores)('on the %s store', (store) => {
     expect(await relay.queue()).toMatchObject([
       {
         state: 'suspended',
-        lastError: 'Asks for a second look',
+        holdReason: 'Asks for a second look',
         recipients: [{ address: 'hold@example.org' }],
       },
     ])

@@ -73,7 +73,7 @@ describe('a webhook', () => {
       ['hook', ['drop@example.org']],
     ])
     await logged(relay, 'delivered', 3)
-    expect(await relay.queue()).toMatchObject([{ state: 'suspended', lastError: 'a person decides' }])
+    expect(await relay.queue()).toMatchObject([{ state: 'suspended', holdReason: 'a person decides' }])
     const redirected = { from: redirect.from, to: ['desk@example.com', 'log@example.com'] }
     expect(
       await balanceOf({ accepted: [mark, redirected, thin, hold, drop], hosts: [host], relays: [relay] }),
@@ -152,7 +152,7 @@ describe('policy delegation', () => {
     await host.received(1)
     expect(host.ledger.map(({ to }) => to)).toEqual([['desk@example.com']])
     await logged(relay, 'delivered')
-    expect(await relay.queue()).toMatchObject([{ state: 'suspended', lastError: 'wait for it' }])
+    expect(await relay.queue()).toMatchObject([{ state: 'suspended', holdReason: 'wait for it' }])
     const [hold, discard] = accepted
     const redirected = { from: 'sender@example.com', to: ['desk@example.com'] }
     expect(

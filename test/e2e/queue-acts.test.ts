@@ -34,7 +34,7 @@ describe.each(stores)('on the %s store', (store) => {
     const content = letter('An invoice', 'Sum: 1 €\r\n.\r\n')
     const accepted = [await submit(relay, { to: ['anna@example.org'], content, parameters: 'BODY=8BITMIME' })]
     const [item] = await listed(relay, '--state', 'suspended')
-    expect(item).toMatchObject({ state: 'suspended', lastError: 'Asks for a second look' })
+    expect(item).toMatchObject({ state: 'suspended', holdReason: 'Asks for a second look', lastError: null })
 
     const out = join(relay.directory, 'message.eml')
     expect(await relay.queueCommand('export', item!.id, '--out', out)).toMatchObject(done)
@@ -68,6 +68,8 @@ describe.each(stores)('on the %s store', (store) => {
     expect(await relay.queueCommand('resume', '--all')).toMatchObject({ ...done, stdout: 'Resumed: 1\n' })
     await host.received(1)
     expect(await balanceOf({ accepted, hosts: [host], relays: [relay] })).toEqual(balanced({ delivered: 1 }))
+    // The log is written a little later than the mail is delivered.
+    await logged(relay, 'resumed')
     expect(relay.history.filter(({ by }) => by === 'local').map(({ event }) => event)).toEqual([
       ...['suspended', 'retried', 'resumed'],
     ])

@@ -24,7 +24,7 @@ it('prints one object per item, with exactly the fields that are promised', asyn
   const item = JSON.parse(items[0]!) as Record<string, unknown>
   expect(Object.keys(item)).toEqual([
     ...['id', 'messageId', 'connector', 'state', 'from', 'recipients', 'attempts', 'nextAttemptAt'],
-    ...['lastError', 'receivedAt', 'expiresAt', 'sizeBytes', 'client'],
+    ...['lastError', 'holdReason', 'receivedAt', 'expiresAt', 'sizeBytes', 'client'],
   ])
   expect(item).toEqual({
     id: `${item.messageId}-1`,
@@ -39,6 +39,7 @@ it('prints one object per item, with exactly the fields that are promised', asyn
     attempts: 0,
     nextAttemptAt: (await relay.connectors())[0]!.nextAttemptAt,
     lastError: expect.stringContaining('ECONNREFUSED'),
+    holdReason: null,
     receivedAt: expect.any(Number),
     expiresAt: Number(item.receivedAt) + 2 * 86_400_000,
     sizeBytes: relay.events('accepted')[0]!.sizeBytes,

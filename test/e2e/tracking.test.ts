@@ -4,13 +4,12 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import type { TrackedEvent } from '../../src/tracking/tracked-event.ts'
 import { quickRetries, startHost, startRelay } from '../support/end-to-end.ts'
-import { connectorTo, type RelayProcess, runRelay } from '../support/relay-process.ts'
+import { connectorTo, type RelayProcess } from '../support/relay-process.ts'
 import { letter, offer, submit } from '../support/submit.ts'
 
 const idIn = (reply: string): string => /[0-9A-Z]{20}/.exec(reply)![0]
 const dir = (relay: RelayProcess) => join(relay.directory, 'data', 'tracking')
-const trace = (relay: RelayProcess, ...args: string[]) =>
-  runRelay(['trace', ...args, '--admin', relay.adminUrl])
+const trace = (relay: RelayProcess, ...args: string[]) => relay.command('trace', ...args)
 
 /** Once all of these are in the files. */
 async function eventsOf(relay: RelayProcess, id: string, count: number): Promise<TrackedEvent[]> {
@@ -18,8 +17,7 @@ async function eventsOf(relay: RelayProcess, id: string, count: number): Promise
   await expect
     .poll(
       async () => {
-        const answer = await fetch(`${relay.adminUrl}/tracking?id=${id}`)
-        events = ((await answer.json()) as { events: TrackedEvent[] }).events.reverse()
+        events = (await relay.ask('GET', `/tracking?id=${id}`)).json.events.reverse()
         return events.length
       },
       { timeout: 10_000, interval: 100 },
@@ -80,7 +78,11 @@ it('follows a message that is deferred, delivered to one and bounced for another
         .map((line) => (JSON.parse(line) as TrackedEvent).messageId),
     )
   expect(await ids('--recipient', 'rcpt-550@example.org')).toEqual(new Set([id]))
-  expect(await ids('--network-message-id', '13fad5b7-39c5-46e7-130e-08d4a138ac67')).toEqual(new Set([id]))
+  const byNetworkId = await relay.ask(
+    'GET',
+    '/tracking?networkMessageId=13fad5b7-39c5-46e7-130e-08d4a138ac67',
+  )
+  expect(byNetworkId.json.events.reverse()).toEqual(events)
   expect(await ids('--message-id', '<letter@example.com>', '--event', 'send')).toEqual(new Set([id]))
   expect(await ids('--sender', '@example.com', '--until', '1h')).toEqual(new Set())
 
@@ -117,18 +119,29 @@ it('tells what policy decided, also of a message that was refused', async () => 
   const refused = await offer(relay, { to: ['a@example.org'], content: letter('A secret') })
   expect(refused.reply).toMatch(/^550 /)
   const rule = await relay.line((line) => line.event === 'rule')
-  expect(await eventsOf(relay, String(rule.messageId), 1)).toMatchObject([
+  expect(await eventsOf(relay, String(rule.messageId), 2)).toMatchObject([
     {
       event: 'AGENTINFO',
       source: 'AGENT',
       details: { TRA: expect.stringContaining('rule=No secrets|mode=enforce|action=reject') },
     },
+    {
+      event: 'FAIL',
+      source: 'AGENT',
+      from: 'sender@example.com',
+      recipients: [{ address: 'a@example.org', status: expect.stringMatching(/^550 5\.7\.1 Not by mail/) }],
+      connector: 'exchange',
+      details: { RefusedAt: 'DATA' },
+    },
   ])
+  expect((await trace(relay, '--sender', 'sender@example.com')).stdout).toMatch(
+    /FAIL .*550 5\.7\.1 Not by mail; refused at DATA, not received/,
+  )
 
   const held = idIn((await submit(relay, { to: ['a@example.org'], content: letter('A contract') })).reply)
   expect((await eventsOf(relay, held, 3)).map(({ event }) => event)).toEqual([
-    'AGENTINFO',
     'RECEIVE',
+    'AGENTINFO',
     'SUSPEND',
   ])
 
@@ -137,12 +150,58 @@ it('tells what policy decided, also of a message that was refused', async () => 
   await eventsOf(relay, forked, 4)
   const { stdout } = await trace(relay, forked)
   const told = stdout.split('\n').filter((line) => /^\d{4}-/.test(line))
-  expect(told.map((line) => line.split(/ +/)[1]).sort()).toEqual([
-    'AGENTINFO',
+  expect(told.map((line) => line.split(/ +/)[1])).toEqual([
     'RECEIVE',
-    'SEND',
-    'SEND',
     'TRANSFER',
+    'AGENTINFO',
+    'SEND',
+    'SEND',
+  ])
+  // The recipient is the form's alone; what is told is its message's history, once.
+  expect((await trace(relay, '--recipient', 'b@example.net', '--event', 'send')).stdout).toBe(stdout)
+})
+
+it('tells what operators did, who it was and why', async () => {
+  const host = await startHost()
+  const relay = await startRelay({
+    connectors: [
+      connectorTo(host.port),
+      connectorTo(host.port, { id: 2, name: 'Second', addressSpaces: ['none.example.net'] }),
+    ],
+    policy: { rules: [{ name: 'Look', actions: { hold: 'asks for a second look' } }] },
+  })
+  const act = async (name: string, ...args: string[]) =>
+    expect((await relay.queueCommand(name, ...args, '--reason', `because of ${name}`)).code).toBe(0)
+  const told = async (id: string) =>
+    (await trace(relay, id)).stdout
+      .split('\n')
+      .filter((line) => /^\d{4}-/.test(line))
+      .map((line) => line.split(/ {2,}/).slice(1))
+  const [kept, removed, reported] = await Promise.all(
+    ['a', 'b', 'c'].map(async (name) => idIn((await submit(relay, { to: [`${name}@example.org`] })).reply)),
+  )
+  await act('redirect', kept!, '--target', '2')
+  await act('resume', kept!)
+  await act('remove', removed!, '--no-dsn')
+  await act('remove', reported!)
+  await eventsOf(relay, kept!, 6)
+  const to = 'a@example.org'
+  expect(await told(kept!)).toEqual([
+    ['RECEIVE', 'exchange', '127.0.0.1', to, '-'],
+    ['AGENTINFO', '-', '-', to, expect.stringContaining('rule=Look, mode=enforce, action=hold')],
+    ['SUSPEND', '1', '-', to, 'asks for a second look'],
+    ['RESUBMIT', '2', '-', to, 'because of redirect; from connector 1; by local'],
+    ['RESUME', '2', '-', to, 'because of resume; by local'],
+    ['SEND', '2', '127.0.0.1', to, expect.stringMatching(/^250 /)],
+  ])
+  await eventsOf(relay, removed!, 4)
+  expect((await told(removed!)).at(-1)).toEqual([
+    ...['REMOVE', '1', '-', 'b@example.org', 'because of remove; by local'],
+  ])
+  await eventsOf(relay, reported!, 5)
+  expect((await told(reported!)).slice(-2)).toEqual([
+    ['REMOVE', '1', '-', 'c@example.org', 'because of remove; by local'],
+    ['DSN', '1', '-', 'sender@example.com', expect.stringMatching(/^failed, queued as [0-9A-Z]{20}$/)],
   ])
 })
 
@@ -162,10 +221,10 @@ it('is exported as the lines of the files, a page at a time', async () => {
   const text = await readFile(join(dir(relay), file!), 'utf8')
   for (const line of lines.slice(5)) expect(text).toContain(line)
 
-  const answer = await fetch(`${relay.adminUrl}/tracking?limit=4&format=csv`)
+  const answer = await relay.fetch('/tracking?limit=4&format=csv')
   expect(answer.headers.get('content-type')).toBe('text/csv; charset=utf-8')
   const next = answer.headers.get('x-relay-next')!
-  const rest = await fetch(`${relay.adminUrl}/tracking?format=csv&after=${next}`)
+  const rest = await relay.fetch(`/tracking?format=csv&after=${next}`)
   expect((await rest.text()).split('\r\n')).toHaveLength(3)
 })
 

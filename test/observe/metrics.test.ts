@@ -18,6 +18,7 @@ const status: ConnectorStatus = {
 const totals: QueueTotals = {
   connectors: new Map([['unreachable', { ready: 0, deferred: 3, leased: 0, suspended: 0 }]]),
   items: 3,
+  bytes: 0,
   corrupt: 2,
 }
 

@@ -92,6 +92,19 @@ const table: [MailEvent, string, object, string | null][] = [
     'relay_rejected_total{command="DATA",status="4.3.1"} 1',
   ],
   [
+    {
+      ...{ event: 'rejected', command: 'DATA', client, from: '', to: 'x@example.net' },
+      reply: permanent('7.1', 'No'),
+      message: {
+        ...{ messageId: item.messageId, internetMessageId: '<1@example.com>', networkMessageId: null },
+        ...{ recipients: ['x@example.net'], sizeBytes: 1, by: 'policy' },
+      },
+    },
+    'info',
+    { messageId: item.messageId, internetMessageId: '<1@example.com>', reply: '550 5.7.1 No' },
+    'relay_rejected_total{command="DATA",status="5.7.1"} 1',
+  ],
+  [
     delivered,
     'info',
     {
@@ -149,6 +162,27 @@ const table: [MailEvent, string, object, string | null][] = [
     'warn',
     { about: item.itemId, to: 'a@example.com', reply: '550 5.4.4 No route' },
     'relay_dsns_total{kind="unroutable"} 1',
+  ],
+  [
+    {
+      event: 'configured',
+      by: 'local',
+      act: 'changed',
+      what: 'sender',
+      id: 'a@example.com',
+      before: { connector: '29' },
+      after: { connector: null },
+    },
+    'info',
+    {
+      by: 'local',
+      act: 'changed',
+      what: 'sender',
+      id: 'a@example.com',
+      before: { connector: '29' },
+      after: { connector: null },
+    },
+    null,
   ],
   [{ ...item, event: 'lease-lost' }, 'warn', item, 'relay_leases_lost_total{connector="29"} 1'],
   [

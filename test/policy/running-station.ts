@@ -20,7 +20,7 @@ import {
 import { guarded } from '../../src/policy/checkers/guard.ts'
 import type { Group } from '../../src/policy/groups.ts'
 import { SubmissionLimits } from '../../src/policy/limits.ts'
-import { compileRules } from '../../src/policy/rules/evaluate.ts'
+import { type CompiledRules, compileRules } from '../../src/policy/rules/evaluate.ts'
 import { DkimSigner } from '../../src/policy/signing.ts'
 import { PolicyStation, type Ruling, type Submission } from '../../src/policy/station.ts'
 import { formatReply, type Reply } from '../../src/reply.ts'
@@ -87,6 +87,7 @@ export class RunningStation {
   readonly checkers: readonly ScriptedChecker[]
   /** Messages whose content was read. */
   inspected = 0
+  #rules: CompiledRules
 
   static async start(setUp: StationSetUp = {}): Promise<RunningStation> {
     const queue = await FaultyQueue.open()
@@ -99,9 +100,10 @@ export class RunningStation {
     const { limits, rules, lists } = policySchema.parse(named(policy))
     const log = pino({ level: 'info' }, { write: (line) => void this.logged.push(line) })
     this.queue = queue
+    this.#rules = compileRules({ rules, lists })
     this.checkers = checkers.map((script) => new ScriptedChecker(script))
     this.station = new PolicyStation({
-      rules: compileRules({ rules, lists }),
+      rules: () => this.#rules,
       limits: new SubmissionLimits({ limits, queue, clock }),
       checkers: this.checkers.map((checker, index) =>
         guarded(checker, {
@@ -123,10 +125,16 @@ export class RunningStation {
     })
   }
 
+  /** Other rules come into force. */
+  changeRules(rules: readonly Record<string, unknown>[]): void {
+    this.#rules = compileRules(policySchema.parse(named({ rules })))
+  }
+
   submission(fields: CheckedFields = {}): Submission {
     const { transaction, draft, sizeBytes, keep } = checkedMessage(fields)
     const receivedAt = this.clock.now()
-    return { messageId: newMessageId(receivedAt), receivedAt, transaction, draft, sizeBytes, keep }
+    const { record } = this.events
+    return { messageId: newMessageId(receivedAt), receivedAt, transaction, draft, sizeBytes, record, keep }
   }
 
   judge(fields: CheckedFields | Submission = {}): Promise<Ruling> {

@@ -106,6 +106,19 @@ describe('without a word on a message', () => {
     const busy = await RunningStation.start({ checkers: [{ name: 'a' }] })
     expect(busy.station.concerns(transactionOf())).toBe(true)
   })
+
+  it('judges by the rules that are in force by now', async () => {
+    const running = await RunningStation.start()
+    running.changeRules([rejecting({})])
+    expect(running.station.concerns(transactionOf())).toBe(true)
+    expect(await running.told(running.submission(two))).toMatchObject({
+      refusal: '550 5.7.1 Against the rules',
+    })
+    running.changeRules([])
+    expect(running.station.concerns(transactionOf())).toBe(false)
+    // One whose DATA began under the old rules.
+    expect(await running.told(running.submission(two))).toMatchObject({ refusal: null })
+  })
 })
 
 describe('what a checker makes of a message', () => {

@@ -35,7 +35,12 @@ export function siblingsContract(name: string, create: () => Promise<Harness>): 
 
     /** Also that nobody finds anything of them in the store; which is closed then. */
     async function expectNothing(messages: readonly NewMessage[]): Promise<void> {
-      expect(await queue.totals({ now: t0 })).toEqual({ connectors: new Map(), items: 0, corrupt: 0 })
+      expect(await queue.totals({ now: t0 })).toEqual({
+        connectors: new Map(),
+        items: 0,
+        bytes: 0,
+        corrupt: 0,
+      })
       for (const { id } of messages) await expect(read(queue, id)).rejects.toThrow(BodyMissing)
       expect((await harness.residue?.()) ?? []).toEqual([])
     }

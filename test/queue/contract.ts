@@ -12,6 +12,7 @@ import {
   LeaseLost,
   type ListedItem,
   type ListFilter,
+  type ListOptions,
   type NewMessage,
   type Queue,
   QueueFull,
@@ -106,6 +107,7 @@ export function queueContract(name: string, create: () => Promise<Harness>): voi
           attempts: 7,
           suspended: 'held by rule "large"',
           requireTls: true,
+          boundMark: true,
           lastError: '450 4.2.1 busy',
         })
         await queue.put(message, { now: t0 })
@@ -395,7 +397,12 @@ export function queueContract(name: string, create: () => Promise<Harness>): voi
         await queue.settle(lease, nothing, { now: t0 })
         expect(await queue.get(item.id, { now: t0 })).toBeNull()
         await expect(read(queue, item.messageId)).rejects.toThrow(BodyMissing)
-        expect(await queue.totals({ now: t0 })).toEqual({ connectors: new Map(), items: 0, corrupt: 0 })
+        expect(await queue.totals({ now: t0 })).toEqual({
+          connectors: new Map(),
+          items: 0,
+          bytes: 0,
+          corrupt: 0,
+        })
       })
 
       it('defers the item with what was learned', async () => {
@@ -511,7 +518,12 @@ export function queueContract(name: string, create: () => Promise<Harness>): voi
         const { leased } = await claim(queue, { connector: 'dsn', limit: 500 })
         expect(new Set(ids(leased))).toEqual(new Set(dsns.flatMap(itemIds)))
         await Promise.all(leased.map(({ lease }) => queue.settle(lease, nothing, { now: t0 })))
-        expect(await queue.totals({ now: t0 })).toEqual({ connectors: new Map(), items: 0, corrupt: 0 })
+        expect(await queue.totals({ now: t0 })).toEqual({
+          connectors: new Map(),
+          items: 0,
+          bytes: 0,
+          corrupt: 0,
+        })
         expect((await harness.residue?.()) ?? []).toEqual([])
       })
     })
@@ -733,6 +745,24 @@ export function queueContract(name: string, create: () => Promise<Harness>): voi
         },
       )
 
+      it.each<ListFilter>([{}, { connector: 'alpha' }, { state: 'suspended' }, { sender: '@example.com' }])(
+        'by %j is in the order of reception where that is asked for, page by page',
+        async (filter) => {
+          for (let n = 0; n < 12; n++) {
+            const fields = { suspended: n % 2 ? 'held' : null, connector: n % 3 ? 'alpha' : 'beta' }
+            const late = { ...fields, nextAttemptAt: t0 + 1000 - n }
+            await queue.put(newItem(late, { receivedAt: t0 + ((n * 5) % 12) }), { now: t0 })
+          }
+          const oldest = await listAll(queue, filter, { limit: 2, order: 'oldest' })
+          const newest = await listAll(queue, filter, { limit: 2, order: 'newest' })
+          const any = await listAll(queue, filter, { limit: 100 })
+          expect(oldest.map(({ item }) => item.receivedAt)).toEqual(
+            any.map(({ item }) => item.receivedAt).sort((a, b) => a - b),
+          )
+          expect(newest).toEqual(oldest.toReversed())
+        },
+      )
+
       it('is empty for an empty queue', async () => {
         expect(await queue.list({}, { now: t0, limit: 10, after: null })).toEqual({ items: [], next: null })
       })
@@ -865,6 +895,16 @@ export function queueContract(name: string, create: () => Promise<Harness>): voi
     })
 
     describe('totals', () => {
+      it('count the bytes of bodies, each once, and no longer than it is kept', async () => {
+        const body = Buffer.alloc(1000, 'x')
+        const shared = newMessage({ body, items: [{}, { connector: 'beta' }] })
+        await queue.put(shared, { now: t0 })
+        await queue.put(newMessage({ body: body.subarray(0, 10) }), { now: t0 })
+        expect((await queue.totals({ now: t0 })).bytes).toBe(1010)
+        for (const id of itemIds(shared)) await queue.change(id, { kind: 'remove', dsn: null }, { now: t0 })
+        expect((await queue.totals({ now: t0 })).bytes).toBe(10)
+      })
+
       it('count each state of each connector, as time passes', async () => {
         const leasedOne = newItem({ nextAttemptAt: t0 - 1 })
         await queue.put(leasedOne, { now: t0 })
@@ -881,6 +921,7 @@ export function queueContract(name: string, create: () => Promise<Harness>): voi
             ['beta', { ready: 1, deferred: 0, leased: 0, suspended: 0 }],
           ]),
           items: 7,
+          bytes: expect.any(Number),
           corrupt: 0,
         })
         expect(await alpha(t0 + 9)).toEqual({ ready: 1, deferred: 3, leased: 1, suspended: 1 })
@@ -939,6 +980,7 @@ export function queueContract(name: string, create: () => Promise<Harness>): voi
             ['beta', { ready: 0, deferred: 1, leased: 0, suspended: 0 }],
           ]),
           items: 4,
+          bytes: expect.any(Number),
           corrupt: 0,
         })
       })
@@ -961,15 +1003,15 @@ export function queueContract(name: string, create: () => Promise<Harness>): voi
       })
     })
 
-    it('reads a record from before requireTls existed, as false', async () => {
-      const message = newItem({ requireTls: true })
+    it.each(['requireTls', 'boundMark'])('reads a record from before %s existed, as false', async (field) => {
+      const message = newItem({ [field]: true })
       const id = message.items[0]!.id
       await queue.put(message, { now: t0 })
       await queue.close({ deadlineMs: 1000 })
-      await harness.edit(id, (record) => record.replace(',"requireTls":true', ''))
+      await harness.edit(id, (record) => record.replace(`,"${field}":true`, ''))
       queue = await harness.open()
       const { item, lease } = (await claim(queue)).leased[0]!
-      expect(item).toEqual({ ...message.items[0], requireTls: false })
+      expect(item).toEqual({ ...message.items[0], [field]: false })
       await queue.settle(lease, { items: [{ ...item, attempts: 1 }], dsn: null }, { now: t0 })
       expect((await queue.get(id, { now: t0 }))?.item).toEqual({ ...item, attempts: 1 })
     })
@@ -991,6 +1033,7 @@ export function queueContract(name: string, create: () => Promise<Harness>): voi
         expect(await queue.totals({ now: t0 })).toEqual({
           connectors: new Map([['alpha', { ready: 0, deferred: 0, leased: 2, suspended: 0 }]]),
           items: 2,
+          bytes: expect.any(Number),
           corrupt: 1,
         })
         expect(await queue.get(bad!, { now: t0 })).toBeNull()
@@ -1020,6 +1063,7 @@ export function queueContract(name: string, create: () => Promise<Harness>): voi
         expect(await queue.totals({ now: t0 })).toEqual({
           connectors: new Map([['alpha', { ready: 0, deferred: 0, leased: 0, suspended: 2 }]]),
           items: 2,
+          bytes: expect.any(Number),
           corrupt: 1,
         })
       })
@@ -1185,11 +1229,15 @@ function refusedOf(spent: Spent): Extract<Spent, { granted: false }> {
   return spent
 }
 
-async function listAll(queue: Queue, filter: ListFilter, options: { limit: number }): Promise<ListedItem[]> {
+async function listAll(
+  queue: Queue,
+  filter: ListFilter,
+  options: Pick<ListOptions, 'limit' | 'order'>,
+): Promise<ListedItem[]> {
   const listed: ListedItem[] = []
   let after: string | null = null
   do {
-    const page = await queue.list(filter, { now: t0, limit: options.limit, after })
+    const page = await queue.list(filter, { ...options, now: t0, after })
     expect(page.items.length).toBeLessThanOrEqual(options.limit)
     listed.push(...page.items)
     after = page.next

@@ -188,7 +188,11 @@ class ModelRun {
 
   async totals(): Promise<void> {
     const totals = await this.#queue.totals({ now: this.#model.now })
-    expect(totals).toEqual({ connectors: this.#model.depths(), items: this.#model.items.size, corrupt: 0 })
+    expect(totals).toMatchObject({
+      connectors: this.#model.depths(),
+      items: this.#model.items.size,
+      corrupt: 0,
+    })
   }
 
   async get(): Promise<void> {
@@ -220,7 +224,12 @@ class ModelRun {
     const now = this.#model.now + 2 * leaseMs
     for (const id of this.#model.items.keys())
       expect(await this.#queue.change(id, { kind: 'remove', dsn: null }, { now })).toBe('done')
-    expect(await this.#queue.totals({ now })).toEqual({ connectors: new Map(), items: 0, corrupt: 0 })
+    expect(await this.#queue.totals({ now })).toEqual({
+      connectors: new Map(),
+      items: 0,
+      bytes: 0,
+      corrupt: 0,
+    })
   }
 
   #expectLeased(leased: readonly LeasedItem[], items: readonly QueueItem[]): void {
@@ -294,6 +303,7 @@ class ModelRun {
       expiresAt: now + this.#random.integer(0, 1500),
       suspended: this.#random.chance(0.15) ? 'held' : null,
       requireTls: this.#random.chance(0.1),
+      boundMark: this.#random.chance(0.1),
     }
   }
 

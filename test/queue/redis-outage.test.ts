@@ -120,7 +120,7 @@ describe.skipIf(!redisAvailable).concurrent('at the same time', () => {
     proxy.restore()
     const { leased } = await vi.waitFor(() => claim(queue), { timeout: 5000 })
     expect(leased).toEqual([])
-    expect(await queue.totals(at)).toEqual({ connectors: new Map(), items: 0, corrupt: 0 })
+    expect(await queue.totals(at)).toEqual({ connectors: new Map(), items: 0, bytes: 0, corrupt: 0 })
     expect(await redis.cli('KEYS', '*:message:*')).toBe('\n')
     expect(logged.filter((line) => /refused/.test(line))).toHaveLength(2)
   }, 40_000)

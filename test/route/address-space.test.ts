@@ -37,6 +37,7 @@ describe('parseAddressSpace', () => {
     ['192.0.2.300', 'must be * or a domain'],
     ['[192.0.2.1]', 'address literals are matched by * alone'],
     ['[IPv6:2001:db8::1]', 'address literals are matched by * alone'],
+    ['SMTP:[192.0.2.1];5', 'address literals are matched by * alone'],
     ['example.com;0', 'cost from 1 to 100'],
     ['example.com;101', 'cost from 1 to 100'],
     ['example.com;', 'cost from 1 to 100'],

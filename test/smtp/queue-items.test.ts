@@ -18,14 +18,18 @@ const connectors = [
   { ...connector, id: 'off', enabled: false },
 ]
 
+/** It has senders, and takes what nobody else does. */
+const partly = { ...connector, id: 'partly', addressSpaces: ['example.com'], default: true }
+
 interface Change {
+  readonly others?: readonly (typeof partly)[]
   readonly facts?: Partial<ItemFacts>
   readonly unroutable?: 'reject' | 'hold'
 }
 
 const messageId = newMessageId(t0)
 
-function items(groups: readonly Group[], { facts, unroutable = 'reject' }: Change = {}) {
+function items(groups: readonly Group[], { facts, others = [], unroutable = 'reject' }: Change = {}) {
   const submitted = groups.flatMap(({ recipients }) => recipients)
   return queueItems(
     groups,
@@ -38,13 +42,15 @@ function items(groups: readonly Group[], { facts, unroutable = 'reject' }: Chang
       sizeBytes: 20 * KB + 300,
       submittedBytes: 20 * KB,
       submitted,
+      marked: () => false,
       ...facts,
     },
     {
       routes: buildRoutes({
-        connectors,
+        connectors: [...connectors, ...others],
         senders: [
           { address: 'bound@example.com', connector: 'bound' },
+          { address: 'partly@example.com', connector: 'partly' },
           { address: 'off@example.com', connector: 'off' },
         ],
         routing: { unroutable },
@@ -92,6 +98,31 @@ describe('groups', () => {
       { id: itemId(messageId, 3), suspended: 'Look at it' },
       { id: itemId(messageId, 4), suspended: null, requireTls: true, sender: { from: 'other@example.com' } },
     ])
+  })
+
+  it.each<[string, string, Change, boolean[]]>([
+    ['its sender is bound', 'bound@example.com', {}, [true]],
+    ['another hop has marked it', 'bound@example.com', { facts: { marked: () => true } }, [false]],
+    ['its sender is not bound', 'sender@example.com', {}, [false]],
+  ])('are marked only where %s', (_what, from, change, marks) => {
+    const made = items([group('a@example.org', { sender: sender(from) })], change)
+    expect('refused' in made ? made : made.map(({ boundMark }) => boundMark)).toEqual(marks)
+  })
+
+  it('are apart where one connector takes some by the binding and others as the default', () => {
+    const from = sender('partly@example.com')
+    const made = items([group('a@example.edu b@example.com c@example.edu', { sender: from })], {
+      others: [partly],
+    })
+    expect(made).toMatchObject([
+      { connector: 'partly', boundMark: false, recipients: [{}, { address: 'c@example.edu' }] },
+      { connector: 'partly', boundMark: true, recipients: [{ address: 'b@example.com' }] },
+    ])
+  })
+
+  it('are not marked where a rule chose the connector', () => {
+    const chosen = group('a@example.org', { sender: sender('bound@example.com'), connector: 'bound' })
+    expect(items([chosen])).toMatchObject([{ connector: 'bound', boundMark: false }])
   })
 
   it('are bound by the sender that a rule wrote', () => {

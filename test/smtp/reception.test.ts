@@ -12,7 +12,7 @@ import { DkimSigner } from '../../src/policy/signing.ts'
 import { PolicyStation } from '../../src/policy/station.ts'
 import { QueueFull, type QueueItem, QueueUnavailable } from '../../src/queue/queue.ts'
 import { formatReply } from '../../src/reply.ts'
-import { buildRoutes } from '../../src/route/route.ts'
+import { buildRoutes, type Routes } from '../../src/route/route.ts'
 import { MemoryBudget } from '../../src/smtp/body-writer.ts'
 import { ContentCutOff } from '../../src/smtp/content.ts'
 import { MessageReception } from '../../src/smtp/reception.ts'
@@ -33,6 +33,7 @@ let port: number
 let running: RunningDelivery
 let budget: MemoryBudget
 let reception: MessageReception
+let routes: Routes
 
 /** Connector `alpha` takes *.example.org, `beta` example.net; a.sender@example.com is bound to gamma. */
 async function receive(
@@ -47,16 +48,17 @@ async function receive(
   running = await RunningDelivery.prepare({ connectors, limits: storeLimits })
   budget = new MemoryBudget(1024 * KB)
   const settled: Config['routing'] = { senderIdentity: 'envelope', unroutable: 'reject', ...routing }
+  routes = buildRoutes({
+    connectors: [...connectors, { ...connectors[1]!, id: 'gamma', addressSpaces: [] }],
+    senders: [{ address: 'a.sender@example.com', connector: 'gamma' }],
+    routing: settled,
+  })
   reception = new MessageReception({
     hostname: 'relay.example.com',
     routing: settled,
     delivery: settings,
     leaseMs: 60_000,
-    routes: buildRoutes({
-      connectors: [...connectors, { ...connectors[1]!, id: 'gamma', addressSpaces: [] }],
-      senders: [{ address: 'a.sender@example.com', connector: 'gamma' }],
-      routing: settled,
-    }),
+    routes: () => routes,
     deliver: running.delivery,
     memory: budget,
     ...policyOf(rules),
@@ -81,11 +83,12 @@ function policyOf(rules: readonly Record<string, unknown>[]): {
   const policy = policySchema.parse({
     rules: rules.map((rule, index) => ({ name: `rule ${index}`, ...rule })),
   })
+  const compiled = compileRules(policy)
   const mail = { hostname: 'relay.example.com', delivery: settings, place }
   return {
     policy: new PolicyStation({
       ...surroundings(),
-      rules: compileRules(policy),
+      rules: () => compiled,
       limits: new SubmissionLimits({ limits: [], ...surroundings() }),
       checkers: [],
       signer: new DkimSigner([]),
@@ -170,6 +173,23 @@ beforeEach(async () => {
 })
 /** Whatever became of a message, its memory is given back. */
 afterEach(() => expect(budget.usedBytes).toBe(0))
+
+describe('a transaction during which the routes change', () => {
+  it('is decided at DATA by the new ones', async () => {
+    const under = transaction(['x@example.org'])
+    expect(await reception.recipient(under, recipient('x@example.org'))).toBeNull()
+    const beta = { ...alpha({ port }), id: 'beta', addressSpaces: ['*.example.org'] }
+    routes = buildRoutes({ connectors: [beta], senders: [], routing: { unroutable: 'reject' } })
+    expect(formatReply(await reception.message(under, new Source(small), limits))).toMatch(queued)
+    expect(await running.items()).toMatchObject([{ connector: 'beta' }])
+  })
+
+  it('is refused where nothing takes its recipients any more', async () => {
+    routes = buildRoutes({ connectors: [], senders: [], routing: { unroutable: 'reject' } })
+    expect(await submit(['x@example.org'])).toMatch(/^550 5\.4\.4 /)
+    expect(await running.items()).toEqual([])
+  })
+})
 
 describe('a message that is accepted', () => {
   it('is kept as one item, its bytes behind our trace field', async () => {
@@ -382,7 +402,13 @@ describe('a message that is refused', () => {
     expect(source.taken).toBe(1)
     expect(source.length).toBeGreaterThan(10)
     expect(running.events.all).toMatchObject([
-      { event: 'rejected', command: 'DATA', from: 'newsletter@example.com', to: 'x@example.org' },
+      {
+        ...{ event: 'rejected', command: 'DATA', from: 'newsletter@example.com', to: 'x@example.org' },
+        message: {
+          ...{ recipients: ['x@example.org'], sizeBytes: null, internetMessageId: null, by: 'reception' },
+          messageId: expect.stringMatching(/^[0-9A-Z]{20}$/),
+        },
+      },
     ])
     await nothingIsLeft()
   })
@@ -502,8 +528,10 @@ describe('what policy makes of a message', () => {
     expect(await submit([...both, 'z@example.org'])).toMatch(queued)
     const items = await running.items()
     expect(items.map(sentTo).sort()).toEqual(['newsletter@example.com', 'watch@example.com', ...both].sort())
-    expect(running.events.all.map(({ event }) => event).slice(-4)).toEqual([
+    expect(running.events.all.map(({ event }) => event).slice(-6)).toEqual([
       'accepted',
+      'rule',
+      'rule',
       'refused',
       'dsn',
       'notice',
@@ -559,8 +587,8 @@ describe('what policy makes of a message', () => {
     expect(await submit(both)).toMatch(queued)
     expect(await running.items()).toEqual([])
     expect(running.events.all).toMatchObject([
-      { event: 'rule' },
       { event: 'accepted', recipients: [], forms: null },
+      { event: 'rule' },
       { event: 'dropped', by: 'rule 0', recipients: both, from: 'newsletter@example.com' },
     ])
     expect(running.queue.calls('put')).toBe(0)
@@ -578,6 +606,16 @@ describe('what policy makes of a message', () => {
     expect(await submit(both)).toBe('550 5.7.1 Delivery not authorized, message refused')
     expect((await running.items()).map(sentTo)).toEqual(['watch@example.com'])
     expect(running.events.all.map(({ event }) => event)).toEqual(['rule', 'notice', 'rejected'])
+    const [rule] = running.events.of('rule')
+    const [rejected] = running.events.of('rejected')
+    expect(rejected!.message).toEqual({
+      messageId: rule!.messageId,
+      internetMessageId: expect.stringMatching(/^<.*>$/),
+      networkMessageId: null,
+      recipients: both,
+      sizeBytes: expect.any(Number),
+      by: 'policy',
+    })
   })
 
   it('and holds waits for an operator, and is recorded so', async () => {
@@ -586,7 +624,12 @@ describe('what policy makes of a message', () => {
     const [free, held] = await sorted()
     expect([free!.suspended, held!.suspended]).toEqual([null, 'Look at it'])
     expect(running.events.of('suspended')).toMatchObject([
-      { itemId: held!.id, connector: 'beta', reason: 'Look at it' },
+      { itemId: held!.id, connector: 'beta', reason: 'Look at it', recipients: ['y@example.net'] },
+    ])
+    expect(running.events.all.map(({ event }) => event).slice(0, 3)).toEqual([
+      'accepted',
+      'rule',
+      'suspended',
     ])
   })
 

@@ -115,6 +115,16 @@ export function stateContract(name: string, create: () => Promise<Harness>): voi
         ])
       })
 
+      it('refuses what depends on a revision that has passed, and takes it on the one that is there', async () => {
+        const revision = await store.change([created('a')], at)
+        await store.change([created('b')], at)
+        const late = store.change([created('c')], { ...at, revision })
+        expect(await conflictOf(late)).toMatchObject({ kind: 'state', version: revision + 1 })
+        expect(idsOf(await store.read())).toEqual(['connector/a', 'connector/b'])
+        await store.change([created('c')], { ...at, revision: revision + 1 })
+        expect(idsOf(await store.read())).toEqual(['connector/a', 'connector/b', 'connector/c'])
+      })
+
       it('lets one of those win who change the same version at the same time', async () => {
         const racing = Array.from({ length: 20 }, (_, n) => store.change([created('one', { n })], at))
         const results = await Promise.allSettled(racing)

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { emptyState, type Found, objectAt, updated } from '../../src/state/snapshot.ts'
+import { emptyState, type Found, objectAt, objectsOf, updated } from '../../src/state/snapshot.ts'
 
 const key = fc
   .tuple(fc.constantFrom('a', 'a-b', 'b'), fc.constantFrom('', '/', '1', '10', '9', 'é', 'Z'))
@@ -34,6 +34,8 @@ describe('a snapshot', () => {
           objects: sorted.flatMap(([, what]) => (typeof what === 'object' ? [what] : [])),
           unreadable: sorted.flatMap(([at, what]) => (what === 'unreadable' ? [at] : [])),
         })
+        for (const kind of ['a', 'a-b', 'b', 'c'])
+          expect(objectsOf(snapshot, kind)).toEqual(snapshot.objects.filter((each) => each.kind === kind))
         for (const [at, what] of expected)
           expect(objectAt(snapshot, at)).toEqual(typeof what === 'object' ? what : null)
       }),

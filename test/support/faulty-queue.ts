@@ -17,6 +17,7 @@ import type {
   LeasedItem,
   ListedItem,
   ListFilter,
+  ListOptions,
   NewMessage,
   Outcome,
   Page,
@@ -169,10 +170,7 @@ export class FaultyQueue implements Queue {
     yield* this.#queue.body(messageId)
   }
 
-  async list(
-    filter: ListFilter,
-    options: { now: number; limit: number; after: string | null },
-  ): Promise<Page> {
+  async list(filter: ListFilter, options: ListOptions): Promise<Page> {
     await this.#pass('list')
     return this.#queue.list(filter, options)
   }

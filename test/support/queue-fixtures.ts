@@ -34,6 +34,7 @@ export function queueItem(id: string, fields: Partial<QueueItem> = {}): QueueIte
     nextAttemptAt: receivedAt,
     suspended: null,
     requireTls: false,
+    boundMark: false,
     lastError: null,
     ...fields,
   }

@@ -40,6 +40,7 @@ function message(bytes) {
     nextAttemptAt: now,
     suspended: null,
     requireTls: false,
+    boundMark: false,
     lastError: null,
   }
   return { id, body: { kind: 'inline', bytes }, items: [item] }

@@ -26,8 +26,7 @@ export function duplicatesOf(result: LoadResult, sandbox: Sandbox): number {
 export async function untilEmpty(relay: RelayProcess, timeoutMs = 20_000): Promise<void> {
   await vi.waitFor(
     async () => {
-      const answer = await fetch(`${relay.adminUrl}/queue?limit=1`)
-      const { items } = (await answer.json()) as { items: unknown[] }
+      const { items } = (await relay.ask('GET', '/queue?limit=1')).json
       if (items.length > 0) throw new Error(`The queue is not empty: ${JSON.stringify(items[0])}`)
     },
     { timeout: timeoutMs, interval: 100 },

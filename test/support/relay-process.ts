@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -43,6 +43,12 @@ export interface ListedConnector {
   readonly waitingFor: string | null
   readonly connections: number
   readonly attemptsInFlight: number
+}
+
+export interface Answer {
+  readonly code: number
+  // biome-ignore lint/suspicious/noExplicitAny: the shape is what the tests are about
+  readonly json: any
 }
 
 export interface Ended {
@@ -91,6 +97,7 @@ export class RelayProcess {
   readonly #env: Record<string, string>
   readonly #watchers = new Set<() => void>()
   #child: ChildProcess | null = null
+  #dataDir = ''
 
   private constructor(directory: string, config: Record<string, unknown>, env: Record<string, string>) {
     this.directory = directory
@@ -148,6 +155,7 @@ export class RelayProcess {
       ...change,
     }
     await writeFile(file, stringify(config))
+    this.#dataDir = config.dataDir
     this.#earlier.push(...this.lines.splice(0))
     const child = spawn(process.execPath, [program, 'start', '--config', file], {
       env: this.#environment,
@@ -237,14 +245,32 @@ export class RelayProcess {
     )
   }
 
+  /** Asks the admin port with the token of this machine. */
+  async fetch(path: string, init: RequestInit = {}): Promise<Response> {
+    const token = await readFile(join(this.#dataDir, 'admin-token'), 'latin1')
+    const headers = { ...init.headers, authorization: `Bearer ${token.trim()}` }
+    return fetch(this.adminUrl + path, { ...init, headers })
+  }
+
+  /** The same for what is answered as JSON; the body goes as JSON. */
+  async ask(method: string, path: string, body?: unknown): Promise<Answer> {
+    const headers = { 'content-type': 'application/json' }
+    const answer = await this.fetch(path, {
+      method,
+      ...(body !== undefined && { headers, body: JSON.stringify(body) }),
+    })
+    const text = await answer.text()
+    return { code: answer.status, json: text === '' ? null : JSON.parse(text) }
+  }
+
   /** Every item in the queue, over the admin port as `relay queue list --json` reads it. */
   async queue(): Promise<ListedItem[]> {
     const items: ListedItem[] = []
     let after: string | null = null
     do {
       const query: string = after === null ? '' : `&after=${encodeURIComponent(after)}`
-      const answer = await fetch(`${this.adminUrl}/queue?limit=1000${query}`)
-      const page = (await answer.json()) as { items: ListedItem[]; next: string | null }
+      const answer = await this.ask('GET', `/queue?limit=1000${query}`)
+      const page = answer.json as { items: ListedItem[]; next: string | null }
       items.push(...page.items)
       after = page.next
     } while (after !== null)
@@ -258,8 +284,7 @@ export class RelayProcess {
 
   /** `GET /connectors`. */
   async connectors(): Promise<ListedConnector[]> {
-    const answer = await fetch(`${this.adminUrl}/connectors`)
-    return ((await answer.json()) as { connectors: ListedConnector[] }).connectors
+    return (await this.ask('GET', '/connectors')).json.connectors
   }
 
   /** `GET /metrics`. */
@@ -267,10 +292,15 @@ export class RelayProcess {
     return (await fetch(`${this.adminUrl}/metrics`)).text()
   }
 
-  /** `relay queue …`, asking this relay; the token is found as on any machine with its configuration. */
-  queueCommand(...args: string[]): Promise<Ended> {
+  /** A command that asks this relay; the token is found as on any machine with its configuration. */
+  command(...args: string[]): Promise<Ended> {
     const env = { ...this.#environment, RELAY_CONFIG: join(this.directory, 'relay.yaml') }
-    return runRelay(['queue', ...args, '--admin', this.adminUrl], env)
+    return runRelay([...args, '--admin', this.adminUrl], env)
+  }
+
+  /** `relay queue …`. */
+  queueCommand(...args: string[]): Promise<Ended> {
+    return this.command('queue', ...args)
   }
 
   async kill9(): Promise<void> {

@@ -9,7 +9,7 @@ import { configSchema } from '../../src/config/schema.ts'
 import { Delivery } from '../../src/delivery/delivery.ts'
 import { DsnWriter } from '../../src/delivery/dsn-writer.ts'
 import type { Placement } from '../../src/delivery/reroute.ts'
-import type { Depth, LeasedItem, QueueItem } from '../../src/queue/queue.ts'
+import type { Depth, Lease, LeasedItem, QueueItem } from '../../src/queue/queue.ts'
 import { permanent } from '../../src/reply.ts'
 import { FaultyQueue, type Limits } from './faulty-queue.ts'
 import { type MessageFields, newMessage } from './queue-fixtures.ts'
@@ -42,12 +42,17 @@ export function alpha(
 
 export interface DeliverySetUp {
   readonly connectors: readonly Connector[]
+  readonly unusable?: ReadonlySet<string>
   readonly delivery?: Partial<typeof settings>
   readonly leaseMs?: number
   /** Of the store. */
   readonly limits?: Limits
   /** Where DSNs and rerouted recipients go. Default: nowhere. */
   readonly place?: (recipient: string) => Placement
+  /** What another node has configured becomes known here. */
+  readonly catchUp?: () => Promise<void>
+  /** The store of another one, as two nodes share it. */
+  readonly beside?: RunningDelivery
 }
 
 export class RunningDelivery {
@@ -69,10 +74,12 @@ export class RunningDelivery {
     this.delivery = new Delivery({
       queue,
       connectors: setUp.connectors,
+      unusable: setUp.unusable ?? new Set(),
       delivery,
       leaseMs: this.#leaseMs,
       dsnWriter: new DsnWriter({ queue, clock, hostname, delivery, place, log }),
       place: (_item, recipient) => place(recipient),
+      catchUp: setUp.catchUp ?? (async () => undefined),
       clock,
       log,
       record: this.events.record,
@@ -82,12 +89,13 @@ export class RunningDelivery {
 
   /** Not started yet: what is put before is the backlog it finds. */
   static async prepare(setUp: DeliverySetUp): Promise<RunningDelivery> {
-    const queue = await FaultyQueue.open(setUp.limits)
+    const { beside } = setUp
+    const queue = beside?.queue ?? (await FaultyQueue.open(setUp.limits))
     const running = new RunningDelivery(queue, setUp)
     endAfterwards(async () => {
       queue.heal()
       await running.delivery.stop(0)
-      await queue.destroy()
+      if (beside === undefined) await queue.destroy()
     })
     return running
   }
@@ -106,7 +114,9 @@ export class RunningDelivery {
   }
 
   /** Mail just accepted: leased by its put and handed over with its bytes, where delivery takes it so. */
-  async accept(fields: MessageFields = {}): Promise<{ item: QueueItem; direct: boolean }> {
+  async accept(
+    fields: MessageFields = {},
+  ): Promise<{ item: QueueItem; direct: boolean; lease: Lease | undefined }> {
     const message = newMessage({ receivedAt: this.clock.now(), ...fields })
     const item = message.items[0]!
     const bytes = message.body.kind === 'inline' ? message.body.bytes : Buffer.alloc(0)
@@ -120,7 +130,7 @@ export class RunningDelivery {
       const leased: LeasedItem = { item, lease, body: bytes }
       this.delivery.deliver(leased, bytes.length)
     } else this.delivery.wake(item.connector)
-    return { item, direct }
+    return { item, direct, lease }
   }
 
   async depth(connector = 'alpha'): Promise<Depth> {
@@ -131,6 +141,10 @@ export class RunningDelivery {
   async items(): Promise<QueueItem[]> {
     const page = await this.queue.list({}, { now: this.clock.now(), limit: 1000, after: null })
     return page.items.map(({ item }) => item)
+  }
+
+  reconfigure(connectors: readonly Connector[], unusable: readonly string[] = []): void {
+    this.delivery.reconfigure({ connectors, unusable: new Set(unusable) })
   }
 
   state(connector = 'alpha'): string | undefined {

@@ -42,6 +42,18 @@ const accepted = {
 const ok = success('0.0', 'Ok: queued as 4711')
 const later = temporary('2.2', 'Mailbox full; try later', 452)
 const never = permanent('1.1', 'No such user')
+const refusedMessage = {
+  messageId,
+  internetMessageId: '<1@example.com>',
+  networkMessageId: '13FAD5B7-39C5-46E7-130E-08D4A138AC67',
+  recipients: ['b@example.org', 'c@example.net'],
+  sizeBytes: 4096,
+  by: 'policy',
+} as const
+const rejected = {
+  ...{ event: 'rejected', command: 'DATA', client, from: 'a@example.com', to: 'b@example.org' },
+  reply: never,
+} as const satisfies MailEvent
 const byRule = { messageId, by: 'Cards', from: '', recipients: ['b@example.org'] } as const
 
 /** Each event, and what its lines say beside what all of them say. */
@@ -127,6 +139,36 @@ const table: [MailEvent, Partial<Record<TrackingField, string>>[]][] = [
     },
     [],
   ],
+  ...(['policy', 'reception'] as const).map((by): (typeof table)[number] => [
+    { ...rejected, message: { ...refusedMessage, by } },
+    [
+      {
+        'client-ip': '192.0.2.1',
+        'server-hostname': '',
+        'connector-id': 'exchange',
+        source: by === 'policy' ? 'AGENT' : 'SMTP',
+        'event-id': 'FAIL',
+        'internal-message-id': messageId,
+        'message-id': '<1@example.com>',
+        'network-message-id': '13fad5b7-39c5-46e7-130e-08d4a138ac67',
+        'recipient-address': 'b@example.org;c@example.net',
+        'recipient-status': '550 5.1.1 No such user;550 5.1.1 No such user',
+        'total-bytes': '4096',
+        'sender-address': 'a@example.com',
+        'custom-data': 'S:User=mailer;S:RefusedAt=DATA',
+      },
+    ],
+  ]),
+  [
+    {
+      ...rejected,
+      message: {
+        ...{ ...refusedMessage, internetMessageId: null, networkMessageId: null, sizeBytes: null },
+      },
+    },
+    [{ 'event-id': 'FAIL', 'message-id': '', 'network-message-id': '', 'total-bytes': '' }],
+  ],
+  [{ ...rejected, command: 'RCPT' }, []],
   [
     {
       event: 'checked',
@@ -303,6 +345,18 @@ const table: [MailEvent, Partial<Record<TrackingField, string>>[]][] = [
   [{ ...ofItem, event: 'lease-lost' }, []],
   [
     {
+      event: 'configured',
+      by: 'local',
+      act: 'created',
+      what: 'connector',
+      id: '29',
+      before: null,
+      after: {},
+    },
+    [],
+  ],
+  [
+    {
       event: 'connector',
       connector: '29',
       state: 'ready',
@@ -371,7 +425,7 @@ it('has a row for every event', () => {
     ...{ accepted: true, rejected: true, rule: true, checked: true, limited: true, dropped: true },
     ...{ refused: true, notice: true, delivered: true, deferred: true, failed: true, expired: true },
     ...{ dsn: true, 'dsn-unroutable': true, 'lease-lost': true, connector: true, suspended: true },
-    ...{ resumed: true, retried: true, removed: true, rerouted: true },
+    ...{ resumed: true, retried: true, removed: true, rerouted: true, configured: true },
   }
   expect(new Set(table.map(([event]) => event.event))).toEqual(new Set(Object.keys(words)))
 })

@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { MailEvent } from '../../src/observe/events.ts'
 import { createLog } from '../../src/observe/log.ts'
+import { permanent } from '../../src/reply.ts'
 import { fileHead, parseLine } from '../../src/tracking/csv.ts'
 import { TrackingLog } from '../../src/tracking/log.ts'
 import { searchTracking, type TrackingPage } from '../../src/tracking/search.ts'
@@ -177,6 +178,52 @@ const program = `
   }
   for (let i = 0; i < 15; i++) await tracking.flush()
   await tracking.stop()`
+
+describe('refused messages', () => {
+  const client = { address: '192.0.2.1', listener: 'exchange', user: null }
+  const messageId = '01JABCDEFGHJKMNPQRST'
+  const limited = (id = messageId): MailEvent => ({
+    ...{ event: 'limited', messageId: id, limit: 'per-user', of: 'mailer', over: 'reject' },
+  })
+  const rejected: MailEvent = {
+    ...{ event: 'rejected', command: 'DATA', client, from: 'a@example.com', to: 'b@example.org' },
+    reply: permanent('7.1', 'No'),
+    message: {
+      ...{ messageId, internetMessageId: null, networkMessageId: null, by: 'policy' },
+      ...{ recipients: ['b@example.org'], sizeBytes: 1 },
+    },
+  }
+  const accepted = (id: string): MailEvent => ({
+    ...{ event: 'accepted', messageId: id, internetMessageId: null, from: 'a@example.com', client },
+    recipients: [{ address: 'b@example.org', connector: '29' }],
+    ...{ forms: null, sizeBytes: 1, tls: null, durationMs: 1 },
+  })
+
+  it('are told with what policy found', async () => {
+    const log = start()
+    log.track(limited())
+    log.track(rejected)
+    await log.flush()
+    expect((await linesOf(first)).map((line) => parseLine(line)?.['event-id'])).toEqual(['AGENTINFO', 'FAIL'])
+  })
+
+  it('that are too many are left out and counted, and take no room from others', async () => {
+    const log = start({ maxBytes: 20 * 1024 ** 2 })
+    for (let i = 0; i < 20_000; i++) {
+      log.track(limited())
+      log.track(rejected)
+      if (i % 1000 === 0) await log.flush()
+    }
+    const other = '01JABCDEFGHJKMNPQRSX'
+    log.track(accepted(other))
+    log.track(limited(other))
+    await log.stop()
+    const lines = await linesOf(first)
+    expect(lines.slice(-2).map((line) => parseLine(line)?.['event-id'])).toEqual(['RECEIVE', 'AGENTINFO'])
+    expect(lines.join('').length).toBeLessThan(1.1 * 1024 ** 2)
+    expect(logged).toMatchObject([{ level: 'warn', lines: 40_000 + 2 - lines.length }])
+  })
+})
 
 it('writes each line once, and whole, where the disk takes only a part of what it is given', async () => {
   const modules = ['./tracking/log.js', './message-id.js'].map((path) => new URL(path, builtProgram).href)

@@ -150,7 +150,27 @@ describe('a search', () => {
       { ids: [...Array.from({ length: 20 }, () => newMessageId(t0)), null1.messageId] },
       both(null1.messageId),
     ],
-    ['a Message-ID', { internetMessageId: one.internetMessageId }, [ofDsn, ofOne[1]!, ofOne[2]!]],
+    [
+      'a Message-ID, with what does not say it',
+      { internetMessageId: one.internetMessageId },
+      [ofDsn, ...ofOne],
+    ],
+    [
+      'a Message-ID, where the message was received before the time',
+      { internetMessageId: one.internetMessageId, from: t0 + 4000, event: 'FAIL' },
+      [ofOne[0]!],
+    ],
+    [
+      'a Message-ID and an id, both of which must hold',
+      { internetMessageId: one.internetMessageId, ids: [late.messageId] },
+      [],
+    ],
+    ['a Message-ID that nothing has', { internetMessageId: '<none@example.com>' }, []],
+    [
+      'a DSN’s Message-ID',
+      { internetMessageId: '<01JABCDEFGHJKMNPQRSX@relay.example.com>' },
+      [ofDsn, ...ofOne],
+    ],
     [
       "Exchange's id",
       {
@@ -160,7 +180,7 @@ describe('a search', () => {
             .padStart(12, '0'),
         ),
       },
-      [`RECEIVE ${null1.messageId}`],
+      both(null1.messageId),
     ],
     ['a sender, whatever the case', { sender: 'anna@example.com' }, ofOne],
     ['a domain of senders', { sender: '@example.com' }, [...both(late.messageId), ...ofOne]],
@@ -214,6 +234,37 @@ describe('pages', () => {
     expect(read.length).toBeLessThanOrEqual(7)
   })
 
+  it('of what is found by a name that few lines say are everything, once', async () => {
+    const one = many[7]!
+    const network = `13fad5b7-39c5-46e7-130e-${String(t0 + 7 * (hourMs / 10))
+      .slice(-12)
+      .padStart(12, '0')}`
+    await write(many.flatMap(({ told }) => told))
+    for (const mostBytes of [1, 64 * 1024 ** 2])
+      for (const limit of [1, 1000]) {
+        const read = await pages({ networkMessageId: network }, { limit, mostBytes })
+        expect(read.flat()).toEqual(one.told.map(({ at }) => at).reverse())
+      }
+  })
+
+  it('of a name that too many messages have hold the lines that say it', async () => {
+    const internetMessageId = '<always@example.com>'
+    const told = Array.from({ length: 150 }, (_, i) => history(t0 + i * 10_000).told).flat()
+    const alike = told.map(({ at, event }) => ({ at, event: { ...event, internetMessageId } as MailEvent }))
+    const others: Told[] = told
+      .filter(({ event }) => event.event === 'accepted')
+      .map(({ at, event }) => ({
+        at: at + 1,
+        event: {
+          ...{ event: 'limited', messageId: (event as { messageId: string }).messageId },
+          ...{ limit: 'per-user', of: 'mailer', over: 'hold' },
+        } as MailEvent,
+      }))
+    await write([...alike, ...others].sort((a, b) => a.at - b.at))
+    const read = await pages({ internetMessageId }, { limit: 40 })
+    expect(read.flat()).toEqual(alike.map(({ at }) => at).sort((a, b) => b - a))
+  })
+
   it('go on where their file has been removed meanwhile', async () => {
     await write(many.flatMap(({ told }) => told))
     const first = await search({}, { limit: 30 })
@@ -225,7 +276,9 @@ describe('pages', () => {
   })
 
   it('refuse a cursor that they never gave', async () => {
-    await expect(search({}, { after: '../../etc/passwd:1' })).rejects.toThrow('Not a cursor')
+    const ids = Array.from({ length: 101 }, () => newMessageId(t0)).join('.')
+    for (const after of ['../../etc/passwd:1', `${fileName(t0, 1)}:1:no id`, `~${fileName(t0, 1)}:1:${ids}`])
+      await expect(search({}, { after })).rejects.toThrow('Not a cursor')
   })
 })
 

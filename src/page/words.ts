@@ -1,0 +1,8 @@
+/** The frame's dictionary. */
+import { useWords } from './language.ts'
+import { de } from './words-de.ts'
+import { en, type Words } from './words-en.ts'
+
+export function useFrameWords(): Words {
+  return useWords({ en, de })
+}
