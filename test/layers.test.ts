@@ -39,6 +39,7 @@ const layerOf: readonly (readonly [RegExp, Layer])[] = [
     /^delivery\/(connector-state|disposition|dsn|own-message|rate|reroute|schedule|tls-options)\.ts$/,
     'decisions',
   ],
+  [/^observe\/(live-samples|queue-rates)\.ts$/, 'decisions'],
   [/^observe\/protocol-log\/(dialogue-text|record|retention|tls-text)\.ts$/, 'decisions'],
 
   [/^setup\/(setup|state-key)\.ts$/, 'shells'],

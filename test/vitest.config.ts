@@ -7,6 +7,7 @@ export default defineConfig({
     testTimeout: 20_000,
     hookTimeout: 30_000,
     pool: 'forks',
-    maxWorkers: 2,
+    // Most of what takes long waits: for leases, schedules, other processes.
+    maxWorkers: 3,
   },
 })

@@ -45,7 +45,7 @@ export function partsOf(relay: PartsOptions): Endpoint[] {
   const { setup, delivery } = relay
   const connectors = () => delivery.status()
   return [
-    ...connectorEndpoints({ ...relay, connectors }),
+    ...connectorEndpoints({ ...relay, connectors, rates: (id) => relay.live.ratesOf(id) }),
     ...senderEndpoints({ setup }),
     ...ruleEndpoints(relay),
     ...queueEndpoints({

@@ -84,6 +84,7 @@ function connectorText(view: ConnectorView, options: { now: number; width: numbe
       ['Connections', view.connections],
       ['Attempts', `${view.attemptsInFlight} in flight`],
       ['Queue', queueText(view.queue)],
+      ['Rates', `${perSecond(view.rates.incoming)} in, ${perSecond(view.rates.outgoing)} out`],
       ['Senders', `${view.senders} bound to it`],
       ['Made by', originText(view)],
       ['Changed', formatInstantFrom(view.changedAt, options.now)],
@@ -142,6 +143,9 @@ function rateText(view: ConnectorView, format: (at: number) => string | null): s
   if (view.waitingUntil === null) return null
   return `${view.waitingFor ?? 'unknown'} until ${format(view.waitingUntil)}`
 }
+
+/** With as many digits as tell something. */
+const perSecond = (rate: number): string => `${Number(rate.toPrecision(2))}/s`
 
 function queueText(queue: ConnectorView['queue']): string {
   if (queue === null) return 'unknown: the store cannot be read now'

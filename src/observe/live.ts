@@ -6,6 +6,7 @@ import type { Clock } from '../clock.ts'
 import type { Queue } from '../queue/queue.ts'
 import type { MailEvent } from './events.ts'
 import { depthOf, type LiveSample, LiveSamples, sampleMs } from './live-samples.ts'
+import { type QueueRate, QueueRates } from './queue-rates.ts'
 
 /** Who asked within this time looks. */
 const lookMs = 60_000
@@ -13,6 +14,7 @@ const restMs = 10_000
 
 export class Live {
   readonly #samples = new LiveSamples()
+  readonly #rates = new QueueRates()
   readonly #clock: Clock
   #timer: NodeJS.Timeout | null = null
   #lookedAt = Number.NEGATIVE_INFINITY
@@ -25,7 +27,9 @@ export class Live {
 
   /** Of everything that happens to mail. */
   note(event: MailEvent): void {
-    this.#samples.note(event, this.#clock.now())
+    const now = this.#clock.now()
+    this.#samples.note(event, now)
+    this.#rates.note(event, now)
   }
 
   start(queue: Pick<Queue, 'totals'>): void {
@@ -42,6 +46,10 @@ export class Live {
     const now = this.#clock.now()
     this.#lookedAt = now
     return this.#samples.samples({ since, now })
+  }
+
+  ratesOf(connector: string): QueueRate {
+    return this.#rates.of(connector, this.#clock.now())
   }
 
   /** How long the queue is now, where it is time to ask. A store that is away, or slow, leaves a gap. */

@@ -38,7 +38,7 @@ beforeEach(async () => {
         limits: [],
         configured: () => [],
       }),
-      ...connectorEndpoints({ setup, connectors, queue, clock }),
+      ...connectorEndpoints({ setup, connectors, queue, rates: () => ({ incoming: 0, outgoing: 0 }), clock }),
     ],
   })
   process.env.RELAY_TOKEN = localToken

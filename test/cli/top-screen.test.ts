@@ -26,6 +26,7 @@ const connector = (fields: Partial<ConnectorView>): ConnectorView => ({
   ...{ connector: '29', name: 'Provider', state: 'ready', fault: null, lastError: null },
   ...{ nextAttemptAt: null, waitingUntil: null, waitingFor: null, connections: 0, attemptsInFlight: 0 },
   queue: { ready: 0, deferred: 0, leased: 0, suspended: 0 },
+  rates: { incoming: 0, outgoing: 0 },
   ...{ origin: 'file', version: null, createdAt: null, changedAt: null, senders: 0, settings: null },
   ...fields,
 })

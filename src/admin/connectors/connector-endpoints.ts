@@ -5,6 +5,7 @@ import type { Clock } from '../../clock.ts'
 import type { Connector } from '../../config/connector.ts'
 import { testHosts } from '../../delivery/smart-host-test.ts'
 import type { ConnectorStatus } from '../../delivery/status.ts'
+import type { QueueRate } from '../../observe/queue-rates.ts'
 import type { Queue } from '../../queue/queue.ts'
 import { printable } from '../../reply.ts'
 import {
@@ -48,6 +49,7 @@ export interface ConnectorEndpointsOptions {
   /** Of delivery, on this node. */
   readonly connectors: () => readonly ConnectorStatus[]
   readonly queue: Pick<Queue, 'totals'>
+  readonly rates: (connector: string) => QueueRate
   readonly clock: Clock
 }
 
@@ -215,10 +217,10 @@ class Connectors {
   }
 
   async views(): Promise<ConnectorView[]> {
-    const { setup, connectors, queue, clock } = this.#options
+    const { setup, connectors, queue, rates, clock } = this.#options
     // How connectors stand is known without the store, and wanted most when something is wrong.
     const totals = await queue.totals({ now: clock.now() }).catch(() => null)
-    return connectorViews({ current: setup.current, statuses: connectors(), totals })
+    return connectorViews({ current: setup.current, statuses: connectors(), totals, rates })
   }
 
   async view(id: string): Promise<ConnectorView> {

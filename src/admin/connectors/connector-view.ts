@@ -6,6 +6,7 @@
 import { z } from 'zod'
 import type { Connector } from '../../config/connector.ts'
 import type { ConnectorStatus } from '../../delivery/status.ts'
+import type { QueueRate } from '../../observe/queue-rates.ts'
 import type { Depth, QueueTotals } from '../../queue/queue.ts'
 import { connectorKind, connectorValue } from '../../setup/connector-object.ts'
 import type { CurrentSetup, SetConnector, Unusable } from '../../setup/current.ts'
@@ -67,6 +68,9 @@ export const connectorViewSchema = z
       .object({ ready: z.number(), deferred: z.number(), leased: z.number(), suspended: z.number() })
       .nullable()
       .describe('null where the store cannot be read now'),
+    rates: z
+      .object({ incoming: z.number(), outgoing: z.number() })
+      .describe('messages a second into its queue and out of it, on this node, in about the last minute'),
     origin: z.enum(['file', 'api']).nullable().describe('only what the API made can be changed by it'),
     version: z.number().nullable().describe('to be named with a change'),
     createdAt: z.number().nullable(),
@@ -91,14 +95,19 @@ export interface Viewed {
   readonly statuses: readonly ConnectorStatus[]
   /** Null where the store cannot be read now. */
   readonly totals: QueueTotals | null
+  readonly rates: (connector: string) => QueueRate
 }
 
 /** The configured ones first, in their order; then those that cannot be used, and queues that have no connector. */
-export function connectorViews({ current, statuses, totals }: Viewed): ConnectorView[] {
+export function connectorViews({ current, statuses, totals, rates }: Viewed): ConnectorView[] {
   const status = new Map(statuses.map((each) => [each.connector, each]))
   const fqdns = new Map(current.config.connectors.map(({ id, fqdn }) => [id, fqdn]))
   const senders = countSenders(current.senders)
-  const counts = (id: string): Counts => ({ queue: depthOf(id, totals), senders: senders.get(id) ?? 0 })
+  const counts = (id: string): Counts => ({
+    queue: depthOf(id, totals),
+    rates: rates(id),
+    senders: senders.get(id) ?? 0,
+  })
   const usable = current.connectors.map((set) => {
     const settings = settingsView(set.connector, set.stored?.settings.fqdn ?? fqdns.get(set.id) ?? null)
     return viewOf(set, { status: status.get(set.id) ?? atRest, settings, ...counts(set.id) })
@@ -111,7 +120,7 @@ export function connectorViews({ current, statuses, totals }: Viewed): Connector
   return [...usable, ...unusable, ...orphans.map((id) => ({ ...orphanView(id), ...counts(id) }))]
 }
 
-type Counts = Pick<ConnectorView, 'queue' | 'senders'>
+type Counts = Pick<ConnectorView, 'queue' | 'rates' | 'senders'>
 
 /** There may be very many senders, so they are counted when they change, not whenever somebody looks. */
 const counted = new WeakMap<CurrentSetup['senders'], ReadonlyMap<string, number>>()
@@ -142,7 +151,7 @@ type Activity = Omit<ConnectorStatus, 'connector' | 'name'>
 
 function viewOf(
   { id, origin, connector, stored }: SetConnector,
-  { status, settings, queue, senders }: Counts & { status: Activity; settings: ConnectorSettingsView },
+  { status, settings, queue, rates, senders }: Counts & { status: Activity; settings: ConnectorSettingsView },
 ): ConnectorView {
   return {
     connector: id,
@@ -156,6 +165,7 @@ function viewOf(
     connections: status.connections,
     attemptsInFlight: status.attemptsInFlight,
     queue,
+    rates,
     origin,
     version: stored?.version ?? null,
     createdAt: stored?.createdAt ?? null,

@@ -120,6 +120,15 @@ function columns({ words, formats, onRetry }: ColumnOptions): Column<ConnectorVi
         )
       },
     },
+    {
+      title: titles.rates,
+      cell: ({ rates }) => (
+        <div class="two-lines rate">
+          <span>{words.rateIn(formats.short(rates.incoming))}</span>
+          <span>{words.rateOut(formats.short(rates.outgoing))}</span>
+        </div>
+      ),
+    },
     { title: titles.nextRetry, cell: (queue) => nextRetryText(queue, formats) },
     { title: titles.lastError, cell: (queue) => replyOf(whyText(queue, words)) },
     {

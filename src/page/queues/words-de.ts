@@ -23,10 +23,13 @@ export const de: Words = {
   incomingRate: 'Eingangsrate',
   outgoingRate: 'Ausgangsrate',
   perSecond: (rate) => `${rate}/s`,
+  rateIn: (rate) => `${rate}/s ein`,
+  rateOut: (rate) => `${rate}/s aus`,
   queueColumns: {
     connector: 'Connector',
     status: 'Status',
     count: 'Anzahl Nachrichten',
+    rates: 'Raten',
     nextRetry: 'Zeitpunkt der nächsten Wiederholung',
     lastError: 'Letzter Fehler',
     acts: 'Aktionen',

@@ -35,10 +35,13 @@ export const en = {
   incomingRate: 'Incoming rate',
   outgoingRate: 'Outgoing rate',
   perSecond: (rate: string) => `${rate}/s`,
+  rateIn: (rate: string) => `${rate}/s in`,
+  rateOut: (rate: string) => `${rate}/s out`,
   queueColumns: {
     connector: 'Connector',
     status: 'Status',
     count: 'Message count',
+    rates: 'Rates',
     nextRetry: 'Next retry time',
     lastError: 'Last error',
     acts: 'Actions',

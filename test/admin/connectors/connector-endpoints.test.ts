@@ -59,6 +59,7 @@ describe('a connector', () => {
       version: 1,
       createdAt: port.clock.now(),
       changedAt: port.clock.now(),
+      rates: { incoming: 0, outgoing: 0 },
       senders: 0,
       settings: {
         enabled: true,

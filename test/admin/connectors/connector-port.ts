@@ -20,7 +20,9 @@ export async function startConnectorPort(options: ConnectorPortOptions = {}): Pr
   const { setup, clock } = running
   const queue = options.queue ?? emptyQueue
   const connectors = () => options.statuses ?? []
-  return startAdminPort({ running, endpoints: connectorEndpoints({ setup, clock, queue, connectors }) })
+  const rates = () => ({ incoming: 0, outgoing: 0 })
+  const endpoints = connectorEndpoints({ setup, clock, queue, connectors, rates })
+  return startAdminPort({ running, endpoints })
 }
 
 /** What a person would send for a provider, its password included. */

@@ -10,6 +10,9 @@ import { connectorStatus } from '../queue/queue-items.ts'
 
 const reader = (yaml = plainFile) => new SetupReader({ file: loadedFrom(yaml), box })
 
+/** Of a node that stands still. */
+const rates = () => ({ incoming: 0, outgoing: 0 })
+
 const stored = (kind: string, id: string, value: object): StateObject => ({
   ...{ kind, id, version: 1, changedAt: 2 },
   value: { createdAt: 1, ...value },
@@ -33,7 +36,7 @@ it('of 1,000 connectors with 100,000 senders takes less than 50 ms', () => {
   const totals = { connectors: new Map(), items: 0, bytes: 0, corrupt: 0 }
   const times = Array.from({ length: 5 }, () => {
     const begun = performance.now()
-    const text = JSON.stringify({ connectors: connectorViews({ current, statuses, totals }) })
+    const text = JSON.stringify({ connectors: connectorViews({ current, statuses, totals, rates }) })
     const tookMs = performance.now() - begun
     expect(text).toContain('"senders":100')
     return tookMs
@@ -49,13 +52,13 @@ it('names the EHLO name as it is set, whoever set it', () => {
   )
   const own = connector(30)
   const current = reader(yaml).currentOf({ revision: 1, objects: [own], unreadable: [] })
-  const views = connectorViews({ current, statuses: [], totals: null })
+  const views = connectorViews({ current, statuses: [], totals: null, rates })
   expect(views.map(({ settings }) => settings?.fqdn)).toEqual(['mail.example.com', null])
 })
 
 it('has one that the file has too once, as the file has it', () => {
   const current = reader().currentOf({ revision: 1, objects: [connector(29)], unreadable: [] })
-  const views = connectorViews({ current, statuses: [], totals: null })
+  const views = connectorViews({ current, statuses: [], totals: null, rates })
   expect(views.map(({ connector, origin, state }) => [connector, origin, state])).toEqual([
     ['29', 'file', 'ready'],
   ])
@@ -63,7 +66,7 @@ it('has one that the file has too once, as the file has it', () => {
 
 it('names what cannot be read at all', () => {
   const current = reader().currentOf({ revision: 1, objects: [], unreadable: ['connector/odd'] })
-  expect(connectorViews({ current, statuses: [], totals: null })[1]).toMatchObject({
+  expect(connectorViews({ current, statuses: [], totals: null, rates })[1]).toMatchObject({
     connector: 'odd',
     name: null,
     state: 'unusable',
