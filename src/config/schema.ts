@@ -353,7 +353,7 @@ export const configSchema = z.strictObject({
         .default(4 * hourMs)
         .describe('then the sender gets a delay DSN, once'),
       memory: size(MB, 64 * 1024 * MB)
-        .default(32 * MB)
+        .default(20 * MB)
         .describe('bodies kept in memory to be delivered without reading the store'),
       shutdownTimeout: duration(1000, hourMs).default(30_000).describe('for what is in flight at SIGTERM'),
       postmaster: address
