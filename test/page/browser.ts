@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import { expect } from 'vitest'
 
 const program = [
   process.env.CHROMIUM,
@@ -17,6 +18,8 @@ const program = [
 /** Why the tests of the page cannot run here; null where they can. In CI they must. */
 export const withoutBrowser = program === undefined && process.env.CI === undefined ? 'no Chromium' : null
 
+const narrow = { width: 400, height: 800 }
+const wide = { width: 1280, height: 860 }
 const screenshots = new URL('screenshots/', import.meta.url).pathname
 
 export interface Looks {
@@ -42,7 +45,7 @@ export class PageBrowser {
   async visit(url: string, { width = 1280, language = 'en', colours = 'light' }: Looks = {}): Promise<Visit> {
     const context = await this.#browser.newContext({
       baseURL: url,
-      viewport: { width, height: width === 400 ? 800 : 860 },
+      viewport: width === narrow.width ? narrow : wide,
       locale: language === 'de' ? 'de-DE' : 'en-GB',
       colorScheme: colours,
       timezoneId: 'Europe/Berlin',
@@ -87,9 +90,22 @@ export class Visit {
     await this.page.locator('h1').waitFor()
   }
 
-  /** Kept in test/page/screenshots for whoever wants to see what the tests saw. */
+  /**
+   * Kept in test/page/screenshots for whoever wants to see what the tests saw, and how that is in the other width:
+   * there too nothing may have to be scrolled to the side.
+   */
   async screenshot(name: string): Promise<void> {
     await mkdir(screenshots, { recursive: true })
+    await this.#take(name)
+    const own = this.page.viewportSize()!
+    const other = own.width === narrow.width ? wide : narrow
+    await this.page.setViewportSize(other)
+    await this.#take(`${name}.at-${other.width}`)
+    expect(await this.sideways(), `${name} is wider than ${other.width}`).toBe(0)
+    await this.page.setViewportSize(own)
+  }
+
+  async #take(name: string): Promise<void> {
     // From the top, or what stays in its place on the screen is taken in the middle.
     await this.page.evaluate(() => scrollTo(0, 0))
     await this.page.screenshot({ path: `${screenshots}${name}.png`, fullPage: true })

@@ -39,7 +39,9 @@ describe.skipIf(withoutBrowser !== null)('the frame', () => {
     const visit = await page.visit(looks)
     for (const view of everyView) {
       await visit.open(`#/${view}`)
-      await expect.poll(() => visit.page.locator('.skeleton, .skeleton-room').count()).toBe(0)
+      await expect
+        .poll(() => visit.page.locator('.skeleton, .skeleton-room').count(), { timeout: 10_000 })
+        .toBe(0)
       await visit.screenshot(`view-${view}-${looks.width}-${looks.language}-${looks.colours}`)
       await expectSound(visit)
     }
