@@ -7,17 +7,26 @@ import { RedisStage } from './redis-stage.ts'
 
 export type Argument = string | number | Buffer
 
+/** A body that goes beside a script, under a name of its own. */
+export interface NamedBody {
+  readonly name: string
+  readonly bytes: Buffer
+}
+
 export interface PutLease {
   readonly itemIds: readonly string[]
   readonly until: number
 }
 
-export function messageArguments(message: NewMessage, lease?: PutLease): readonly Argument[] {
-  const { body } = message
+/** `besideAs` names an inline body that goes beside the script. */
+export function messageArguments(
+  message: NewMessage,
+  { lease, besideAs }: { lease?: PutLease; besideAs?: string } = {},
+): readonly Argument[] {
   return [
     message.id,
-    bodySize(body),
-    ...(body.kind === 'inline' ? [0, body.bytes] : stageArguments(stageOf(message))),
+    bodySize(message.body),
+    ...bodyArguments(message, besideAs),
     message.items.length,
     ...message.items.flatMap((item) =>
       itemArguments(item, lease?.itemIds.includes(item.id) ? lease.until : 0),
@@ -46,9 +55,11 @@ function itemArguments(item: QueueItem, leasedUntil: number): readonly Argument[
   return [item.id, item.connector, item.nextAttemptAt, deadlineOf(item), held, encodeItem(item), leasedUntil]
 }
 
-/** A stage of no bytes is an inline body of none. */
-function stageArguments({ chunks, name }: RedisStage): readonly Argument[] {
-  return [chunks, chunks === 0 ? '' : name]
+function bodyArguments(message: NewMessage, besideAs: string | undefined): readonly Argument[] {
+  const { body } = message
+  if (body.kind === 'inline') return besideAs === undefined ? ['inline', body.bytes] : ['beside', besideAs]
+  const { chunks, name } = stageOf(message)
+  return chunks === 0 ? ['inline', ''] : [chunks, name]
 }
 
 /** The stage of a message whose body is staged. */

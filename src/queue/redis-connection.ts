@@ -15,7 +15,7 @@ import type { Config } from '../config/schema.ts'
 import { messageIdPartitionDigit } from '../message-id.ts'
 import type { Log } from '../observe/log.ts'
 import { QueueFull, QueueUnavailable } from './queue.ts'
-import type { Argument } from './redis-arguments.ts'
+import type { Argument, NamedBody } from './redis-arguments.ts'
 import {
   durabilitySettings,
   isLoopback,
@@ -23,7 +23,8 @@ import {
   parseInfo,
   type RedisFacts,
 } from './redis-durability.ts'
-import { mostPartitions, type RedisScript, redisScripts } from './redis-scripts.ts'
+import { mostPartitions } from './redis-lua.ts'
+import { type RedisScript, redisScripts } from './redis-scripts.ts'
 
 /** The configuration's `queue.redis` with its password resolved. */
 export type RedisSettings = Omit<Config['queue']['redis'], 'password'> & { readonly password: string | null }
@@ -51,6 +52,7 @@ export class RedisConnection<Script extends string = RedisScript> {
   readonly #prefix: string
   readonly #authenticated: boolean
   readonly #client: Redis | Cluster
+  readonly #scripts: Readonly<Record<Script, string>>
   readonly #waiting = new Set<() => void>()
   #downSince: number | null = performance.now()
   #lastError: string | null = null
@@ -71,7 +73,8 @@ export class RedisConnection<Script extends string = RedisScript> {
     this.label = settings.mode === 'single' ? `${url.host}:${url.port}` : settings.nodes.join(', ')
     this.#prefix = settings.prefix
     this.#authenticated = url.password !== null
-    const { nodeName, scripts = redisScripts } = options
+    const { nodeName, scripts = redisScripts as Readonly<Record<Script, string>> } = options
+    this.#scripts = scripts
     this.#client = createClient(settings, { url, nodeName, scripts })
     this.#client.on('ready', () => {
       this.#downSince = null
@@ -130,6 +133,23 @@ export class RedisConnection<Script extends string = RedisScript> {
   run(script: Script, part: Part, args: readonly Argument[], patience: Patience): Promise<readonly string[]> {
     return this.#persist(
       () => this.#call(script, [this.#store(part), ...args]) as Promise<string[]>,
+      patience,
+    )
+  }
+
+  /**
+   * As `run`, with bodies that are set in the same transaction before the script sees them: through a script each
+   * would be copied three times more. Not for a Cluster, where ioredis cannot follow a transaction that moves.
+   */
+  runBeside(
+    script: Script,
+    part: Part,
+    { bodies, args }: { bodies: readonly NamedBody[]; args: readonly Argument[] },
+    patience: Patience,
+  ): Promise<unknown> {
+    const values = bodies.flatMap(({ name, bytes }) => [`${this.#tag(part)}:body:${name}`, bytes])
+    return this.#persist(
+      () => this.#transaction(values, { script, args: [this.#store(part), ...args] }),
       patience,
     )
   }
@@ -199,8 +219,29 @@ export class RedisConnection<Script extends string = RedisScript> {
     return this.whenReady(options.until - performance.now())
   }
 
+  async #transaction(
+    values: readonly (string | Buffer)[],
+    { script, args }: { script: Script; args: readonly Argument[] },
+  ): Promise<unknown> {
+    const transaction = this.#client.multi().mset([...values])
+    const step = (
+      transaction as unknown as Record<string, (args: readonly Argument[]) => typeof transaction>
+    )[script]!
+    const results = await step.call(transaction, args).exec()
+    const [error, answer] = results![1]!
+    if (error === null) return answer
+    // The values were set all the same.
+    await this.#client.unlink(values.filter((value) => typeof value === 'string'))
+    if (error.message.startsWith('NOSCRIPT')) await this.#client.script('LOAD', this.#scripts[script])
+    throw error
+  }
+
+  #tag(part: Part): string {
+    return `{${this.#prefix}:${part}}`
+  }
+
   #store(part: Part): string {
-    return `{${this.#prefix}:${part}}:store`
+    return `${this.#tag(part)}:store`
   }
 
   /** The library flattens its arguments; 400,000 of them, each for itself, would not fit on the stack. */
@@ -245,6 +286,9 @@ type Fate = 'unsent' | 'refused' | 'full' | 'failed' | 'unknown'
 /** What became of a step whose promise was rejected. Where nothing speaks for another answer, it is unknown. */
 function fateOf(error: unknown): Fate {
   if (!(error instanceof Error)) return 'unknown'
+  // A command of a transaction was refused, and so nothing of it happened.
+  const [cause] = (error as { previousErrors?: readonly Error[] }).previousErrors ?? []
+  if (cause !== undefined && error.message.startsWith('EXECABORT')) return fateOf(cause)
   if (error instanceof TypeError || error instanceof RangeError) return 'failed'
   if (error.name === 'ReplyError') {
     if (error.message.startsWith('OOM')) return 'full'

@@ -1,9 +1,9 @@
 /**
- * The steps of the Redis queue, each one Lua script and so atomic. Every script may run twice with the same
- * arguments and then answers as it did the first time: a connection that breaks leaves unknown whether a step
- * was taken, and repeating it is the only safe answer. (`spendRates` alone counts twice then: too much is on the
- * safe side there.) Every script checks all it needs before its first
- * write, because Redis does not take back the writes of a script that fails half-way.
+ * The steps of the Redis queue, as Lua scripts and so atomic; puts and outcomes come many to a call. Every script
+ * may run twice with the same arguments and then answers as it did the first time: a connection that breaks leaves
+ * unknown whether a step was taken, and repeating it is the only safe answer. (`spendRates` alone counts twice then:
+ * too much is on the safe side there.) Every step checks all it needs before its first write, because Redis does not
+ * take back the writes of a script that fails half-way.
  *
  * Keys, all under one hash tag, so that a partition lives on one node of a cluster (`{relay:0}:…`):
  *
@@ -18,9 +18,11 @@
  *   item:<item id>         hash: j record, c connector, d next attempt, x deadline, h held (1 where suspended),
  *                          f fence of the last lease, l its end, o the call that took it, s the call that settled it
  *   message:<message id>   hash: size, refs (items that need the body), by (the call that put it),
- *                          body or, where it was staged, chunks and name (without one: the message's id)
- *   body:<name>            hash: chunk number → bytes; expires until its message is put
- *   gone:<item id>         the call that removed the item, for a while: what arrives late finds it
+ *                          body or name of the body, with chunks where that was staged (older ones have no name:
+ *                          it is the message's id)
+ *   body:<name>            a small body; where it was staged a hash: chunk number → bytes, which expires until its
+ *                          message is put
+ *   gone:<period>          hash: item id → the call that removed the item, for a while: what arrives late finds it
  *   rate:<limit>:<length>:<key>  hash: slot of time → what was granted in it (rate.ts), and most, the limit; expires
  *   rates                  zset: <limit>:<length>:<key> by how full it was when it was last counted; also for a
  *                          while those whose hash has expired. Both in the first partition
@@ -29,162 +31,10 @@
  * queue could not drain: hence `allow-oom`, which needs Redis 7. Numbers are returned as strings.
  */
 
-/** Fences of different partitions differ by being counted in steps of this. */
-export const mostPartitions = 16
-
-/** How long a removed item is remembered: longer than a step can be repeated or arrive late. */
-const rememberMs = 120_000
-
-/** A body that is staged and never put is gone after this time. */
-const stagedSeconds = 3600
+import { forManySteps, forOneStep, stagedSeconds } from './redis-lua.ts'
 
 /** At most so many leases that ran out come back in one claim, per connector. */
 const reclaimLimit = 100
-
-const shared = `
-local base = string.sub(KEYS[1], 1, -6)
-
--- Makes an item that is not leased claimable, or not, as it is suspended.
-local function index(id, connector, due, deadline, held)
-  if held == '1' then
-    redis.call('ZADD', base .. 'suspended:' .. connector, due, id)
-  else
-    redis.call('ZADD', base .. 'due:' .. connector, due, id)
-    redis.call('ZADD', base .. 'deadlines', deadline, id)
-  end
-end
-
-local function unindex(id, connector)
-  if redis.call('ZREM', base .. 'leased:' .. connector, id) == 1 then return end
-  if redis.call('ZREM', base .. 'suspended:' .. connector, id) == 1 then return end
-  redis.call('ZREM', base .. 'due:' .. connector, id)
-  redis.call('ZREM', base .. 'deadlines', id)
-end
-
-local function count(connector, by)
-  if redis.call('HINCRBY', base .. 'connectors', connector, by) < 1 then
-    redis.call('HDEL', base .. 'connectors', connector)
-  end
-end
-
--- Greater than that of any lease before it, and never that of another item.
-local function newFence()
-  return redis.call('HINCRBY', KEYS[1], 'fence', ${mostPartitions})
-end
-
--- What stands in the arguments for one item: id, connector, next attempt, deadline, held, record, end of the lease.
-local itemWidth = 7
-
-local function add(at, call)
-  local id, connector, due, deadline, held, record, leasedUntil = unpack(ARGV, at, at + 6)
-  local fence = leasedUntil == '0' and 0 or newFence()
-  redis.call('HSET', base .. 'item:' .. id, 'j', record, 'c', connector, 'd', due, 'x', deadline, 'h', held,
-    'f', fence, 'l', leasedUntil, 'o', call)
-  if leasedUntil == '0' then
-    index(id, connector, due, deadline, held)
-  else
-    redis.call('ZADD', base .. 'leased:' .. connector, leasedUntil, id)
-  end
-  redis.call('ZADD', base .. 'items', 0, id)
-  count(connector, 1)
-  return fence
-end
-
--- And for one message: id, size, number of staged chunks (0: inline), body or name of the stage, number of items,
--- the items.
-local messageWidth = 5
-
-local function unstaged(at)
-  return ARGV[at + 2] ~= '0' and redis.call('HLEN', base .. 'body:' .. ARGV[at + 3]) ~= tonumber(ARGV[at + 2])
-end
-
-local function addMessage(at, call)
-  local id, size, chunks, body, n = unpack(ARGV, at, at + 4)
-  if chunks == '0' then
-    redis.call('HSET', base .. 'message:' .. id, 'by', call, 'size', size, 'refs', n, 'body', body)
-  else
-    redis.call('HSET', base .. 'message:' .. id, 'by', call, 'size', size, 'refs', n, 'chunks', chunks,
-      'name', body)
-    redis.call('PERSIST', base .. 'body:' .. body)
-  end
-  redis.call('HINCRBY', KEYS[1], 'bytes', size)
-  local fences = {}
-  for i = 1, n do fences[i] = tostring(add(at + messageWidth + (i - 1) * itemWidth, call)) end
-  return fences
-end
-
-local function remember(id, call)
-  redis.call('SET', base .. 'gone:' .. id, call, 'PX', ${rememberMs})
-end
-
-local function drop(id, connector, call)
-  unindex(id, connector)
-  redis.call('UNLINK', base .. 'item:' .. id)
-  redis.call('ZREM', base .. 'items', id)
-  count(connector, -1)
-  remember(id, call)
-end
-
--- Counts the items that need a body; the last one takes it along.
-local function refer(messageId, by)
-  if by == 0 then return end
-  local key = base .. 'message:' .. messageId
-  local refs, size, name = unpack(redis.call('HMGET', key, 'refs', 'size', 'name'))
-  if (refs or 0) + by > 0 then
-    redis.call('HINCRBY', key, 'refs', by)
-  else
-    redis.call('UNLINK', key, base .. 'body:' .. (name or messageId))
-    redis.call('HINCRBY', KEYS[1], 'bytes', 0 - (size or 0))
-  end
-end
-
--- An outcome in the arguments: number of items, 1 where a DSN follows, the items, the DSN.
-local function outcomeFault(id, at)
-  local n = tonumber(ARGV[at])
-  for i = 0, n - 1 do
-    local other = ARGV[at + 2 + i * itemWidth]
-    if other ~= id and redis.call('EXISTS', base .. 'item:' .. other) == 1 then return 'exists' end
-  end
-  if ARGV[at + 1] == '0' then return end
-  local dsn = at + 2 + n * itemWidth
-  if redis.call('EXISTS', base .. 'message:' .. ARGV[dsn]) == 1 then return 'exists' end
-  if unstaged(dsn) then return 'unstaged' end
-end
-
--- Replaces the item by its outcome.
-local function become(id, connector, at, call)
-  local n = tonumber(ARGV[at])
-  local stays = false
-  for i = 0, n - 1 do
-    local from = at + 2 + i * itemWidth
-    if ARGV[from] ~= id then
-      add(from, call)
-    else
-      local _, to, due, deadline, held, record = unpack(ARGV, from, from + 5)
-      stays = true
-      unindex(id, connector)
-      redis.call('HSET', base .. 'item:' .. id, 'j', record, 'c', to, 'd', due, 'x', deadline, 'h', held,
-        'l', 0, 's', call)
-      index(id, to, due, deadline, held)
-      if to ~= connector then
-        count(to, 1)
-        count(connector, -1)
-      end
-    end
-  end
-  if not stays then drop(id, connector, call) end
-  refer(string.sub(id, 1, 20), n - 1)
-  if ARGV[at + 1] == '1' then addMessage(at + 2 + n * itemWidth, call) end
-end
-
-local function setAside(id, connector, record)
-  redis.call('HSET', base .. 'corrupt', id, record)
-  unindex(id, connector)
-  redis.call('ZREM', base .. 'items', id)
-  redis.call('UNLINK', base .. 'item:' .. id)
-  count(connector, -1)
-end
-`
 
 /** What both ways of claiming share. Arguments: now, end of the leases, call, again, reclaim, most items, most bytes. */
 const leasing = `
@@ -196,7 +46,8 @@ local function take(answer, id, fence, record)
   local message = base .. 'message:' .. string.sub(id, 1, 20)
   local size = tonumber(redis.call('HGET', message, 'size') or bytes + 1)
   if size <= bytes and size <= ${64 * 1024} then
-    body = redis.call('HGET', message, 'body')
+    local inline, chunks, name = unpack(redis.call('HMGET', message, 'body', 'chunks', 'name'))
+    body = inline or (name and not chunks and redis.call('GET', base .. 'body:' .. name))
     if body then bytes = bytes - size end
   end
   items = items - 1
@@ -244,9 +95,11 @@ local function takeOwn(answer, connector, limit)
 end
 `
 
-const adding = (text: string): string => `#!lua\n${shared}${text}`
-const draining = (text: string): string => `#!lua flags=allow-oom\n${shared}${text}`
-const reading = (text: string): string => `#!lua flags=no-writes,allow-oom\n${shared}${text}`
+const adding = (text: string): string => `#!lua\n${forOneStep}${text}`
+const addingMany = (text: string): string => `#!lua\n${forManySteps}${text}`
+const draining = (text: string): string => `#!lua flags=allow-oom\n${forOneStep}${text}`
+const drainingMany = (text: string): string => `#!lua flags=allow-oom\n${forManySteps}${text}`
+const reading = (text: string): string => `#!lua flags=no-writes,allow-oom\n${forOneStep}${text}`
 
 export const redisScripts = {
   /** epoch, partitions, format, number of the partition → what the store had before, or has now. */
@@ -259,53 +112,111 @@ return redis.call('HMGET', KEYS[1], 'epoch', 'partitions', 'format')
 `),
 
   /**
-   * epoch, most items, most bytes, call, messages → done (also where it was done before) | epoch | full | exists |
-   * unstaged; with done the partition's items and bytes, and the fence of each item, 0 where it is not leased
+   * epoch, most items, most bytes, then each put in turn: call, number of messages, messages → for each put done
+   * (also where it was done before) | epoch | full | exists | unstaged | failed and why; with done the
+   * partition's items and bytes, and the fence of each item, 0 where it is not leased
    */
-  putMessages: adding(`
+  putMessages: addingMany(`
 local epoch, bytes = unpack(redis.call('HMGET', KEYS[1], 'epoch', 'bytes'))
-if epoch ~= ARGV[1] then return { 'epoch' } end
-local call, items, bytes = ARGV[4], redis.call('ZCARD', base .. 'items'), tonumber(bytes or 0)
-local messages, ids, traces, size = {}, {}, 0, 0
-local at = 5
+local items, mostItems, mostBytes = redis.call('ZCARD', base .. 'items'), tonumber(ARGV[2]), tonumber(ARGV[3])
+bytes = tonumber(bytes or 0)
+
+-- Where each put begins in the arguments, its messages, the ids of its items, their keys, and the size of it all.
+local puts, keys, ids, distinct = {}, {}, {}, {}
+local at = 4
 while at <= #ARGV do
-  local keys = { base .. 'message:' .. ARGV[at] }
-  table.insert(messages, at)
-  size = size + ARGV[at + 1]
-  local n = tonumber(ARGV[at + 4])
-  at = at + messageWidth
-  for _ = 1, n do
-    table.insert(ids, ARGV[at])
-    table.insert(keys, base .. 'item:' .. ARGV[at])
-    table.insert(keys, base .. 'gone:' .. ARGV[at])
-    at = at + itemWidth
+  local put = { call = ARGV[at], messages = {}, ids = {}, keys = {}, size = 0 }
+  local messages = tonumber(ARGV[at + 1])
+  at = at + 2
+  for _ = 1, messages do
+    table.insert(put.messages, at)
+    table.insert(put.keys, base .. 'message:' .. ARGV[at])
+    put.size = put.size + ARGV[at + 1]
+    local n = tonumber(ARGV[at + 4])
+    at = at + messageWidth
+    for _ = 1, n do
+      table.insert(put.ids, ARGV[at])
+      table.insert(put.keys, base .. 'item:' .. ARGV[at])
+      at = at + itemWidth
+    end
   end
-  traces = traces + redis.call('EXISTS', unpack(keys))
+  for _, key in ipairs(put.keys) do
+    table.insert(keys, key)
+    distinct[key] = true
+  end
+  for _, id in ipairs(put.ids) do table.insert(ids, id) end
+  table.insert(puts, put)
+end
+-- Bodies that were set beside this script, and that no message has.
+local function forget(put)
+  for _, from in ipairs(put.messages) do
+    local id, name = ARGV[from], ARGV[from + 3]
+    if ARGV[from + 2] == 'beside' and redis.call('HGET', base .. 'message:' .. id, 'name') ~= name then
+      unlink(base .. 'body:' .. name)
+    end
+  end
 end
 
-if traces > 0 then
-  for _, from in ipairs(messages) do
+if epoch ~= ARGV[1] then
+  local answers = {}
+  for n, put in ipairs(puts) do
+    forget(put)
+    answers[n] = { 'epoch' }
+  end
+  write()
+  return answers
+end
+
+-- Most often nothing of the whole group was ever there, which one look shows.
+local function isNew()
+  for _, key in ipairs(keys) do
+    if not distinct[key] then return false end
+    distinct[key] = nil
+  end
+  return callWith(keys, 'EXISTS') == 0 and not anyRemoved(ids)
+end
+local allNew = isNew()
+
+local function repeated(put)
+  for _, from in ipairs(put.messages) do
     local by = redis.call('HGET', base .. 'message:' .. ARGV[from], 'by')
-    if by and by ~= call then return { 'exists' } end
+    if by and by ~= put.call then return { 'exists' } end
   end
   local answer = { 'done', tostring(items), tostring(bytes) }
-  for _, id in ipairs(ids) do
+  for _, id in ipairs(put.ids) do
     local owner, fence, ends = unpack(redis.call('HMGET', base .. 'item:' .. id, 'o', 'f', 'l'))
-    table.insert(answer, owner == call and ends ~= '0' and fence or '0')
+    table.insert(answer, owner == put.call and ends ~= '0' and fence or '0')
   end
   return answer
 end
 
-items, bytes = items + #ids, bytes + size
-if items > tonumber(ARGV[2]) or bytes > tonumber(ARGV[3]) then return { 'full' } end
-for _, from in ipairs(messages) do
-  if unstaged(from) then return { 'unstaged' } end
+local function take(put)
+  if not allNew and (callWith(put.keys, 'EXISTS') > 0 or anyRemoved(put.ids)) then
+    forget(put)
+    return repeated(put)
+  end
+  if items + #put.ids > mostItems or bytes + put.size > mostBytes then
+    forget(put)
+    return { 'full' }
+  end
+  for _, from in ipairs(put.messages) do
+    if unstaged(from) then
+      forget(put)
+      return { 'unstaged' }
+    end
+  end
+  items, bytes = items + #put.ids, bytes + put.size
+  local answer = { 'done', tostring(items), tostring(bytes) }
+  for _, from in ipairs(put.messages) do
+    for _, fence in ipairs(addMessage(from, put.call)) do table.insert(answer, fence) end
+  end
+  return answer
 end
-local answer = { 'done', tostring(items), tostring(bytes) }
-for _, from in ipairs(messages) do
-  for _, fence in ipairs(addMessage(from, call)) do table.insert(answer, fence) end
-end
-return answer
+
+local answers = {}
+for n, put in ipairs(puts) do answers[n] = answerOf(take, put) end
+write()
+return answers
 `),
 
   /** call, item ids → done, and how many items there were. A put still under way finds them removed. */
@@ -455,18 +366,35 @@ end
 return { 'done' }
 `),
 
-  /** item id, fence, now, call, outcome → done | lost | missing | exists | unstaged */
-  settleItem: draining(`
-local id, fence, now, call = unpack(ARGV, 1, 4)
-local held, ends, connector, settledBy = unpack(redis.call('HMGET', base .. 'item:' .. id, 'f', 'l', 'c', 's'))
-if held ~= fence or tonumber(ends) <= tonumber(now) then
-  if settledBy == call or redis.call('GET', base .. 'gone:' .. id) == call then return { 'done' } end
-  return { held and 'lost' or 'missing' }
+  /**
+   * for each in turn: item id, fence, now, call, outcome → for each done | lost | missing | exists | unstaged | failed
+   * and why
+   */
+  settleItems: drainingMany(`
+local settled = {}
+
+local function settle(at)
+  local id, fence, now, call = unpack(ARGV, at, at + 3)
+  if settled[id] then return { 'lost' } end
+  local held, ends, connector, settledBy = unpack(redis.call('HMGET', base .. 'item:' .. id, 'f', 'l', 'c', 's'))
+  if held ~= fence or tonumber(ends) <= tonumber(now) then
+    if settledBy == call or removedBy(id) == call then return { 'done' } end
+    return { held and 'lost' or 'missing' }
+  end
+  local fault = outcomeFault(id, at + 4)
+  if fault then return { fault } end
+  settled[id] = true
+  become(id, connector, at + 4, call)
+  return { 'done' }
 end
-local fault = outcomeFault(id, 5)
-if fault then return { fault } end
-become(id, connector, 5, call)
-return { 'done' }
+
+local answers, at = {}, 1
+while at <= #ARGV do
+  table.insert(answers, answerOf(settle, at))
+  at = outcomeEnd(at + 4)
+end
+write()
+return answers
 `),
 
   /** item id, now, call, the record as it was read, outcome → done | busy | missing | changed | exists | unstaged */
@@ -475,7 +403,7 @@ local id, now, call, before = unpack(ARGV, 1, 4)
 local key = base .. 'item:' .. id
 local record, ends, connector, settledBy = unpack(redis.call('HMGET', key, 'j', 'l', 'c', 's'))
 if not record then
-  return { redis.call('GET', base .. 'gone:' .. id) == call and 'done' or 'missing' }
+  return { removedBy(id) == call and 'done' or 'missing' }
 end
 if settledBy == call then return { 'done' } end
 if tonumber(ends) > tonumber(now) then return { 'busy' } end
@@ -600,6 +528,7 @@ return answer
   readBody: reading(`
 local body, chunks, name = unpack(redis.call('HMGET', base .. 'message:' .. ARGV[1], 'body', 'chunks', 'name'))
 if body then return { '1', body } end
+if name and not chunks then return { '1', redis.call('GET', base .. 'body:' .. name) } end
 if not chunks then return {} end
 return { chunks, redis.call('HGET', base .. 'body:' .. (name or ARGV[1]), ARGV[2]) }
 `),

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import type { Log } from '../observe/log.ts'
 import type { QueueItem } from './queue.ts'
 import { decodeItem } from './record.ts'
-import type { Argument } from './redis-arguments.ts'
+import type { Argument, NamedBody } from './redis-arguments.ts'
 import type { Patience, RedisConnection } from './redis-connection.ts'
 import type { RedisScript } from './redis-scripts.ts'
 
@@ -48,6 +48,20 @@ export class RedisStore {
     patience: Patience = asking,
   ): Promise<readonly string[]> {
     return this.connection.run(script, partition, args, patience)
+  }
+
+  /** As `step`, for a script that takes many steps: the answer of each. */
+  async groupStep(
+    script: RedisScript,
+    partition: number,
+    { args, bodies = [] }: { args: readonly Argument[]; bodies?: readonly NamedBody[] },
+    patience: Patience,
+  ): Promise<readonly (readonly string[])[]> {
+    const answers =
+      bodies.length === 0
+        ? await this.connection.run(script, partition, args, patience)
+        : await this.connection.runBeside(script, partition, { bodies, args }, patience)
+    return answers as readonly (readonly string[])[]
   }
 
   /** As `step`, for answers with records and bodies in them. */

@@ -2,8 +2,9 @@
  * The queue in Redis: for several relay processes or machines, and for operators who run Redis anyway. What it
  * adds to the port's promises:
  *
- * - Each step is one script (redis-scripts.ts), repeated with the same call id until Redis confirms it. A put
- *   whose fate stays unknown is refused, remembered, and taken back when Redis returns.
+ * - Each step is taken by a script (redis-scripts.ts), many puts or outcomes by one (redis-group.ts), and repeated
+ *   with the same call id until Redis confirms it. A put whose fate stays unknown is refused, remembered, and taken
+ *   back when Redis returns.
  * - Outcomes wait here while Redis is away, and reach it before this process claims anything again.
  * - A message, its items and its DSN share a partition, which the last character of the message's id decides:
  *   one for a single server, sixteen in a Cluster, where the limits count the others as last heard.
@@ -40,11 +41,19 @@ import {
 } from './queue.ts'
 import { refusal } from './rate.ts'
 import { bodySize, checkDsn, checkOutcome, messagesOf } from './record.ts'
-import { type Argument, messageArguments, outcomeArguments, rateArguments } from './redis-arguments.ts'
+import {
+  type Argument,
+  messageArguments,
+  type NamedBody,
+  outcomeArguments,
+  type PutLease,
+  rateArguments,
+} from './redis-arguments.ts'
 import { claimDue, claimOverdue } from './redis-claims.ts'
 import { type Patience, RedisConnection, type RedisSettings } from './redis-connection.ts'
 import { DoubtfulPuts } from './redis-doubtful.ts'
 import { durabilityFindings } from './redis-durability.ts'
+import { RedisGroup, type Step, type TakeSteps } from './redis-group.ts'
 import { RedisHealth, refusals } from './redis-health.ts'
 import { countItems, listedItem, listItems, readRecord } from './redis-listing.ts'
 import { countedRates, ratePartition } from './redis-rates.ts'
@@ -69,12 +78,6 @@ const openTimeoutMs = 5000
 const adding: Patience = { downMs: 2000, unknownMs: 20_000 }
 const settling: Patience = { downMs: Number.POSITIVE_INFINITY, unknownMs: Number.POSITIVE_INFINITY }
 const once: Patience = { downMs: 0, unknownMs: 0 }
-
-/** By name: one made by spread gets a hidden class of its own from V8, for each step. */
-const withTrouble = (
-  { downMs, unknownMs }: Patience,
-  onTrouble: NonNullable<Patience['onTrouble']>,
-): Patience => ({ downMs, unknownMs, onTrouble })
 
 const leasesPerStep = 200
 const bodyPieceBytes = 256 * 1024
@@ -146,6 +149,9 @@ class RedisQueue implements Queue, ChunkStore {
   readonly #health: RedisHealth
   readonly #doubtful: DoubtfulPuts
   readonly #options: RedisQueueOptions & { readonly epoch: string }
+  /** By partition. */
+  readonly #puts: readonly RedisGroup[]
+  readonly #settles: readonly RedisGroup[]
   /** Leases of this process, to be ended by `close`. */
   readonly #held = new Map<string, Lease>()
   /** Steps that `close` waits for. */
@@ -163,6 +169,17 @@ class RedisQueue implements Queue, ChunkStore {
     this.#store = store
     this.#doubtful = new DoubtfulPuts(this.#store, { log })
     this.#health = new RedisHealth(connection, { epoch, durability: redis.durability, log })
+    const groups = (take: (partition: number) => TakeSteps, patience: Patience) =>
+      store.partitions.map((partition) => new RedisGroup(take(partition), patience))
+    this.#puts = groups(
+      (partition) => (steps, patience) => this.#putSteps(partition, steps, patience),
+      adding,
+    )
+    this.#settles = groups(
+      (partition) => (steps, patience) =>
+        store.groupStep('settleItems', partition, { args: steps.flatMap((step) => step.args) }, patience),
+      settling,
+    )
   }
 
   /** Called when a lost connection is there again. */
@@ -214,37 +231,58 @@ class RedisQueue implements Queue, ChunkStore {
     const messages = messagesOf(message, options)
     const { now, lease } = options
     const until = now + (lease?.leaseMs ?? 0)
-    const putLease = { itemIds: lease?.itemIds ?? [], until }
-    const args = messages.flatMap((each) => messageArguments(each, putLease))
+    const itemIds = lease?.itemIds ?? []
+    const step = this.#putStep(messages, { itemIds, until })
     this.#requireOpen()
     this.#health.refuse()
-    const tokens = await this.#track(this.#put(messages, args))
-    return (lease?.itemIds ?? []).flatMap((itemId) => {
+    const tokens = await this.#track(this.#put(messages, step))
+    return itemIds.flatMap((itemId) => {
       const token = tokens.get(itemId)
       return token === undefined ? [] : this.#hold({ itemId, token, expiresAt: until })
     })
   }
 
+  /** In a Cluster bodies go through the script: there is no transaction that could move. */
+  #putStep(messages: readonly NewMessage[], lease: PutLease): Omit<Step, 'onTrouble'> {
+    const call = this.#store.newCall()
+    const isCluster = this.#store.partitions.length > 1
+    const bodies: NamedBody[] = []
+    const args = messages.flatMap((message) => {
+      const { id, body } = message
+      if (isCluster || body.kind !== 'inline') return messageArguments(message, { lease })
+      // A name of its own: a put that is refused must not touch the body of a message that was there before.
+      const besideAs = `${id}.${call}`
+      bodies.push({ name: besideAs, bytes: body.bytes })
+      return messageArguments(message, { lease, besideAs })
+    })
+    return {
+      args: [call, messages.length, ...args],
+      bodies,
+      items: messages.reduce((sum, { items }) => sum + items.length, 0),
+      bytes: messages.reduce((sum, { body }) => sum + bodySize(body), 0),
+    }
+  }
+
   /** Resolves with the tokens of the leases that the messages' items have from this call. */
   async #put(
     messages: readonly NewMessage[],
-    args: readonly Argument[],
+    { args, bodies, items, bytes }: Omit<Step, 'onTrouble'>,
   ): Promise<ReadonlyMap<string, string>> {
-    const call = this.#store.newCall()
     let doubtful = false
-    const patience = withTrouble(adding, (unknown) => {
+    const onTrouble = (unknown: boolean) => {
       doubtful ||= unknown
-    })
+    }
+    const step: Step = { args, bodies, items, bytes, onTrouble }
+    const puts = this.#puts[this.#connection.partitionOf(messages[0]!.id)]!
     try {
-      let answer = await this.#putStep(messages, [call, ...args], patience)
+      let answer = await puts.take(step)
       if (answer[0] === 'full' && this.#store.partitions.length > 1) {
         // Other partitions may have been emptied since they were last heard of.
         await this.#store.hear()
-        answer = await this.#putStep(messages, [call, ...args], patience)
+        answer = await puts.take(step)
       }
       if (answer[0] !== 'done') this.#refuse(answer[0], `message ${messages[0]!.id}`)
-      const items = messages.flatMap((message) => message.items)
-      return new Map(items.flatMap(({ id }, n) => (answer[n + 3] === '0' ? [] : [[id, answer[n + 3]!]])))
+      return tokensOf(messages, answer.slice(3))
     } catch (error) {
       if (doubtful) this.#doubtful.add(messages)
       if (doubtful && this.#connection.ready) void this.#track(this.#doubtful.cancel())
@@ -252,23 +290,25 @@ class RedisQueue implements Queue, ChunkStore {
     }
   }
 
-  async #putStep(
-    messages: readonly NewMessage[],
-    args: readonly Argument[],
+  async #putSteps(
+    partition: number,
+    steps: readonly Step[],
     patience: Patience,
-  ): Promise<readonly string[]> {
+  ): Promise<readonly (readonly string[])[]> {
     const { epoch, maxItems, maxBytes } = this.#options
-    const partition = this.#connection.partitionOf(messages[0]!.id)
     const others = this.#store.elsewhere(partition)
     const limits = [maxItems - others.items, maxBytes - others.bytes]
     const release = this.#store.reserve(partition, {
-      items: messages.reduce((sum, { items }) => sum + items.length, 0),
-      bytes: messages.reduce((sum, { body }) => sum + bodySize(body), 0),
+      items: steps.reduce((sum, { items }) => sum + items, 0),
+      bytes: steps.reduce((sum, { bytes }) => sum + bytes, 0),
     })
     try {
-      const answer = await this.#store.step('putMessages', partition, [epoch, ...limits, ...args], patience)
-      if (answer[0] === 'done') this.#store.heard(partition, [answer[1], answer[2]])
-      return answer
+      const args = [epoch, ...limits, ...steps.flatMap((step) => step.args)]
+      const bodies = steps.flatMap((step) => step.bodies)
+      const answers = await this.#store.groupStep('putMessages', partition, { args, bodies }, patience)
+      const last = answers.findLast(([answer]) => answer === 'done')
+      if (last !== undefined) this.#store.heard(partition, [last[1], last[2]])
+      return answers
     } finally {
       release()
     }
@@ -325,12 +365,12 @@ class RedisQueue implements Queue, ChunkStore {
 
   async #settle(lease: Lease, args: readonly Argument[], onTrouble: () => void): Promise<void> {
     let doubtful = false
-    const patience = withTrouble(settling, (unknown) => {
+    const troubled = (unknown: boolean) => {
       doubtful ||= unknown
       onTrouble()
-    })
-    const partition = this.#connection.partitionOf(lease.itemId)
-    const [answer] = await this.#store.step('settleItem', partition, args, patience)
+    }
+    const settles = this.#settles[this.#connection.partitionOf(lease.itemId)]!
+    const [answer] = await settles.take({ args, bodies: [], items: 0, bytes: 0, onTrouble: troubled })
     this.#letGo(lease)
     if (answer === 'done') return
     // An attempt before the outage has removed the item, so long ago that Redis has forgotten it.
@@ -489,6 +529,12 @@ class RedisQueue implements Queue, ChunkStore {
     work.then(done, done)
     return work
   }
+}
+
+/** `fences` of all items in their order; 0 stands for an item that is not leased. */
+function tokensOf(messages: readonly NewMessage[], fences: readonly string[]): ReadonlyMap<string, string> {
+  const items = messages.flatMap((message) => message.items)
+  return new Map(items.flatMap(({ id }, n) => (fences[n] === '0' ? [] : [[id, fences[n]!]])))
 }
 
 /** What an operator's change makes of the item; null where it is so already. */

@@ -12,10 +12,13 @@ import {
   vi,
 } from 'vitest'
 import { newMessageId } from '../../src/message-id.ts'
+import { createLog } from '../../src/observe/log.ts'
 import { type Queue, QueueFull, QueueUnavailable } from '../../src/queue/queue.ts'
+import { messageArguments } from '../../src/queue/redis-arguments.ts'
+import { RedisConnection } from '../../src/queue/redis-connection.ts'
 import { newMessage, t0 } from '../support/queue-fixtures.ts'
 import { type RedisServer, redisAvailable, startRedis } from '../support/redis.ts'
-import { openQueue, type RedisQueueFields } from '../support/redis-queue.ts'
+import { openQueue, type RedisQueueFields, redisSettings } from '../support/redis-queue.ts'
 import { queueContract } from './contract.ts'
 import { runModel, seed } from './model-run.ts'
 import { RedisHarness } from './redis-harness.ts'
@@ -159,6 +162,119 @@ describe.skipIf(!redisAvailable)('a server of its own', () => {
     await redis.cli('CONFIG', 'SET', 'maxmemory', '6mb')
     await vi.waitFor(() => opened.put(message(), { now: t0 }), { timeout: 8000, interval: 200 })
     expect((await opened.totals({ now: t0 })).items).toBe(1)
+  })
+
+  it('is asked once for many steps that come together', async () => {
+    const opened = await start()
+    const messages = Array.from({ length: 200 }, () => newMessage())
+    await redis.cli('CONFIG', 'RESETSTAT')
+    await Promise.all(messages.map((message) => opened.put(message, { now: t0 })))
+    const { leased } = await opened.claim({ ...alpha, connectors: [{ connector: 'alpha', limit: 200 }] })
+    await Promise.all(leased.map(({ lease }) => opened.settle(lease, { items: [], dsn: null }, alpha)))
+    const calls = /cmdstat_evalsha:calls=(\d+)/.exec(await redis.cli('INFO', 'commandstats'))![1]
+    expect(Number(calls)).toBeLessThan(20)
+    expect(leased).toHaveLength(200)
+    expect(await redis.cli('KEYS', '{relay:0}:*')).toMatch(
+      /^\{relay:0\}:(store|gone:\d+)\n\{relay:0\}:(store|gone:\d+)\n$/,
+    )
+  })
+
+  it('refuses those of many puts that it must, alone, and keeps nothing of them', async () => {
+    const opened = await start([], { maxItems: 6 })
+    const before = newMessage({ body: Buffer.from('the first') })
+    await opened.put(before, { now: t0 })
+    const again = {
+      ...newMessage({ id: before.id }),
+      body: { kind: 'inline', bytes: Buffer.from('another') },
+    } as const
+    const twice = newMessage()
+    const others = Array.from({ length: 5 }, () => newMessage())
+    const puts = [again, twice, { ...twice }, ...others].map((message) => opened.put(message, { now: t0 }))
+    const results = await Promise.allSettled(puts)
+    const taken = [twice, ...others.slice(0, 4)]
+    expect(results).toMatchObject([
+      { reason: { message: expect.stringContaining('exists') } },
+      { status: 'fulfilled' },
+      { reason: { message: expect.stringContaining('exists') } },
+      ...Array(4).fill({ status: 'fulfilled' }),
+      { reason: expect.any(QueueFull) },
+    ])
+    expect((await bytesIn(opened.body(before.id))).toString()).toBe('the first')
+    const bodies = (await redis.cli('KEYS', '*:body:*')).split('\n').filter((key) => key !== '')
+    const owners = bodies.map((key) => key.split(':body:')[1]!.slice(0, 20))
+    expect(owners.sort()).toEqual([before, ...taken].map(({ id }) => id).sort())
+  })
+
+  it('fails one of many outcomes alone, whose item is no item any more', async () => {
+    const opened = await start()
+    const messages = Array.from({ length: 5 }, () => newMessage())
+    for (const message of messages) await opened.put(message, { now: t0 })
+    const { leased } = await opened.claim(alpha)
+    const bad = leased[2]!.lease.itemId
+    await redis.cli('DEL', `{relay:0}:item:${bad}`)
+    await redis.cli('SET', `{relay:0}:item:${bad}`, 'x')
+    const results = await Promise.allSettled(
+      leased.map(({ lease }) => opened.settle(lease, { items: [], dsn: null }, alpha)),
+    )
+    expect(results.map(({ status }) => status)).toEqual([
+      ...['fulfilled', 'fulfilled', 'rejected', 'fulfilled', 'fulfilled'],
+    ])
+    expect(results[2]).toMatchObject({ reason: { message: expect.stringMatching(/WRONGTYPE/) } })
+    expect((await redis.cli('ZRANGE', '{relay:0}:items', '0', '-1')).trim()).toBe(bad)
+  })
+
+  it('leaves no body where a put is repeated after its message was settled', async () => {
+    const opened = await start()
+    const connection = new RedisConnection(redisSettings({ url: redis.url }), {
+      nodeName: 'test',
+      log: createLog({ level: 'silent' }),
+      onReady: () => undefined,
+    })
+    onTestFinished(() => connection.close())
+    await connection.whenReady(5000)
+    const message = newMessage()
+    const besideAs = `${message.id}.call`
+    const epoch = await connection.epoch(0)
+    const bytes = Buffer.from('x'.repeat(message.items[0]!.sizeBytes))
+    const args = [
+      epoch!,
+      10,
+      1e9,
+      'call',
+      1,
+      ...messageArguments({ ...message, body: { kind: 'inline', bytes } }, { besideAs }),
+    ]
+    const put = () =>
+      connection.runBeside(
+        'putMessages',
+        0,
+        { bodies: [{ name: besideAs, bytes }], args },
+        { downMs: 0, unknownMs: 0 },
+      )
+    expect(await put()).toMatchObject([['done', '1', `${bytes.length}`, '0']])
+    expect(await put()).toMatchObject([['done', '1', `${bytes.length}`, '0']])
+    expect(await bytesIn(opened.body(message.id))).toEqual(bytes)
+    const { leased } = await opened.claim(alpha)
+    expect(leased[0]!.body).toEqual(bytes)
+    await opened.settle(leased[0]!.lease, { items: [], dsn: null }, alpha)
+    expect(await put()).toMatchObject([['done', '0', '0', '0']])
+    expect(await redis.cli('KEYS', '*:body:*')).toBe('\n')
+  })
+
+  it('reads, and removes, a body that stands in its message, as it did in earlier versions', async () => {
+    const opened = await start()
+    const message = newMessage({ body: Buffer.from('long ago') })
+    await opened.put(message, { now: t0 })
+    const key = `{relay:0}:message:${message.id}`
+    await redis.cli('DEL', await bodyKey(message.id))
+    await redis.cli('HDEL', key, 'name')
+    await redis.cli('HSET', key, 'body', 'long ago')
+    expect((await bytesIn(opened.body(message.id))).toString()).toBe('long ago')
+    const { leased } = await opened.claim(alpha)
+    expect(leased[0]!.body?.toString()).toBe('long ago')
+    await opened.settle(leased[0]!.lease, { items: [], dsn: null }, alpha)
+    expect(await opened.totals({ now: t0 })).toMatchObject({ items: 0, bytes: 0 })
+    expect(await redis.cli('KEYS', '*:message:*')).toBe('\n')
   })
 
   it('with a key of the wrong type where an item should be sets it aside', async () => {
