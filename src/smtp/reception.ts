@@ -205,7 +205,7 @@ export class MessageReception implements Reception {
       messageId: id,
       receivedAt,
       findings: received.findings,
-      facts: { messageId: messageIdOf(draft.header), eightBit },
+      facts: { ...received.facts, messageId: messageIdOf(draft.header), eightBit },
       writer,
       sizeBytes: writer.sizeBytes - trace.length,
       draft,
@@ -256,7 +256,7 @@ export class MessageReception implements Reception {
       event: 'accepted',
       messageId,
       internetMessageId: facts.messageId,
-      networkMessageId: networkMessageIdOf(received.draft.header),
+      networkMessageId: facts.networkMessageId,
       from: transaction.sender.from,
       recipients: messages.flatMap(({ items }) =>
         items.flatMap(({ recipients, connector }) =>
@@ -286,7 +286,7 @@ export class MessageReception implements Reception {
     const refused: RefusedMessage = {
       messageId,
       internetMessageId: received?.facts.messageId ?? null,
-      networkMessageId: received && networkMessageIdOf(received.draft.header),
+      networkMessageId: received?.facts.networkMessageId ?? null,
       recipients: transaction.recipients.map(({ address }) => address),
       sizeBytes: received?.sizeBytes ?? null,
       by: byPolicy ? 'policy' : 'reception',
@@ -351,18 +351,11 @@ interface Arrival {
 }
 
 interface Received extends Arrival {
-  readonly facts: Pick<IntakeFacts, 'messageId' | 'eightBit'>
+  readonly facts: Pick<IntakeFacts, 'messageId' | 'networkMessageId' | 'eightBit'>
   readonly writer: BodyWriter
   /** Without our trace field. */
   readonly sizeBytes: number
   readonly draft: Draft
-}
-
-const networkMessageIdField =
-  /^x-ms-exchange-organization-network-message-id:[ \t]*([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\r$/im
-
-function networkMessageIdOf(header: Buffer): string | null {
-  return networkMessageIdField.exec(header.toString('latin1'))?.[1] ?? null
 }
 
 function messageIdOf(header: Buffer): string | null {
