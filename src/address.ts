@@ -25,8 +25,23 @@ const label = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 const invisible =
   /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffd]/u
 
+/**
+ * The form of nearly all addresses, already canonical: a look at it costs a tenth of what reading takes. Its labels
+ * are short enough by the length of the whole, and none is an A-label, as no two hyphens stand together.
+ */
+const usual =
+  /^[A-Za-z0-9#$&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9#$&'*+/=?^_`{|}~-]+)*@[a-z0-9]+(?:[.-][a-z0-9]+)*$/
+const longestUsual = 64
+
 /** Reads one address without angle brackets. The null reverse-path is not an address: ask for it before. */
 export function parseAddress(text: string): ParsedAddress | { error: AddressError } {
+  if (text.length > longestUsual || !usual.test(text)) return readAddress(text)
+  const at = text.indexOf('@')
+  return { address: text, localPart: text.slice(0, at), domain: text.slice(at + 1) }
+}
+
+/** The same by all rules; exported for the test that compares the two. */
+export function readAddress(text: string): ParsedAddress | { error: AddressError } {
   if (invisible.test(text)) return { error: 'syntax' }
   const at = text.lastIndexOf('@')
   if (at < 1) return { error: 'syntax' }

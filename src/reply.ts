@@ -47,6 +47,18 @@ export function formatReply(reply: Reply): string {
  * Returns null where the text does not begin with a reply code.
  */
 export function parseReply(raw: string): Reply | null {
+  if (raw.includes('\n')) return parseLines(raw)
+  const match = oneLine.exec(raw)
+  if (match === null) return null
+  const [start, code, enhanced] = match
+  const isOfClass = enhanced !== undefined && enhanced[0] === code![0]
+  const text = raw.slice(isOfClass ? start.length : 4)
+  return { code: Number(code), enhanced: isOfClass ? enhanced : null, text: printable(text.trim()) }
+}
+
+const oneLine = /^([2-5]\d\d)(?:[ -](?:([245]\.\d{1,3}\.\d{1,3})(?: |$))?|$)/
+
+function parseLines(raw: string): Reply | null {
   const lines = raw.split(/\r?\n/).filter((line) => line !== '')
   const first = /^([2-5]\d\d)(?:[ -]|$)/.exec(lines[0] ?? '')
   if (!first) return null
@@ -66,7 +78,9 @@ const longestText = 1000
 
 /** Text from outside, safe for one log line: control, separator and bidirectional characters become `?`. */
 export function printable(text: string): string {
-  return text
-    .slice(0, longestText)
-    .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, '?')
+  const bounded = text.length <= longestText ? text : text.slice(0, longestText)
+  return unprintable.test(bounded) ? bounded.replace(unprintables, '?') : bounded
 }
+
+const unprintable = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/
+const unprintables = new RegExp(unprintable, 'g')

@@ -1,5 +1,6 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { canonicalDomain, domainOf, needsSmtpUtf8, parseAddress } from '../src/address.ts'
+import { canonicalDomain, domainOf, needsSmtpUtf8, parseAddress, readAddress } from '../src/address.ts'
 
 describe('parseAddress', () => {
   it.each([
@@ -47,6 +48,40 @@ describe('parseAddress', () => {
     [`${'a'.repeat(64)}@${`${'b'.repeat(60)}.`.repeat(4)}com`, 'too-long'],
   ])('refuses %j: %s', (text, error) => {
     expect(parseAddress(text)).toEqual({ error })
+  })
+
+  it('finds in the usual form what all rules find', () => {
+    const words = fc.constantFrom(
+      'a',
+      'b1',
+      '.',
+      '-',
+      '--',
+      '+',
+      '@',
+      '%',
+      '!',
+      '"',
+      ' ',
+      'xn--',
+      'Z',
+      'é',
+      '[',
+      '\r',
+    )
+    const parts = fc.array(words, { maxLength: 12 }).map((each) => each.join(''))
+    const local = fc.oneof(parts, fc.constantFrom('anna', 'a.b', 'a'.repeat(64), 'a'.repeat(65)))
+    const domain = fc.oneof(
+      parts,
+      fc.constantFrom('example.com', 'a-b.org', `${'b'.repeat(63)}`, 'c.'.repeat(130)),
+    )
+    fc.assert(
+      fc.property(local, domain, (before, after) => {
+        const text = `${before}@${after}`
+        expect(parseAddress(text)).toEqual(readAddress(text))
+      }),
+      { numRuns: 5000 },
+    )
   })
 })
 

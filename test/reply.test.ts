@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { formatReply, parseReply, permanent, printable, success, temporary } from '../src/reply.ts'
 
@@ -23,6 +24,31 @@ describe('parseReply', () => {
     ['550 x\u001b]0;pwn\u0007', { code: 550, enhanced: null, text: 'x?]0;pwn?' }],
   ])('reads %j', (raw, reply) => {
     expect(parseReply(raw)).toEqual(reply)
+  })
+  it('reads a line alone as it reads the same line of several', () => {
+    const words = fc.constantFrom(
+      '250',
+      '550',
+      '650',
+      ' ',
+      '-',
+      '2.1.0',
+      '5.7.1',
+      '2.1',
+      'Ok',
+      '\r',
+      '\u0007',
+      '\u2028',
+    )
+    fc.assert(
+      fc.property(
+        fc.array(words, { maxLength: 8 }).map((each) => each.join('')),
+        (line) => {
+          expect(parseReply(line)).toEqual(parseReply(`${line}\r\n`))
+        },
+      ),
+      { numRuns: 5000 },
+    )
   })
   it.each(['', 'hello', '99 x', '650 x', '2500 x'])('does not take %j for a reply', (raw) => {
     expect(parseReply(raw)).toBeNull()

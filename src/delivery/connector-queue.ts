@@ -309,10 +309,12 @@ export class ConnectorQueue {
     let work: LeasedItem | null = null
     try {
       for (;;) {
-        work = await this.#next(connection)
+        const next = this.#next(connection)
+        work = next instanceof Promise ? await next : next
         if (work === null) return
         if (connection !== null && !this.#reusable(connection)) connection = await this.#end(connection)
-        connection = await this.#connectionFor(work, connection)
+        if (connection === null || lacksTls(work, connection))
+          connection = await this.#connectionFor(work, connection)
         // What has not begun when the queue retires leaves by the new settings.
         if (connection === null || this.#stopping) {
           this.#waiting.unshift(work)
@@ -344,7 +346,7 @@ export class ConnectorQueue {
   }
 
   /** The next item, waiting for one as long as the connection is worth keeping; null ends the lane. */
-  async #next(connection: SmartHostConnection | null): Promise<LeasedItem | null> {
+  #next(connection: SmartHostConnection | null): LeasedItem | null | Promise<LeasedItem | null> {
     const work = this.#take()
     if (work !== null) {
       if (this.#waiting.length < this.connector.limits.connections) this.#host.wanting()

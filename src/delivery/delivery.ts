@@ -463,9 +463,9 @@ export class Delivery {
   // Concluding
 
   /** What the attempt means, stored in one step, then reported. */
-  async #conclude(leased: LeasedItem, attempt: AnsweredAttempt, hostOffersDsn: boolean): Promise<void> {
+  #conclude(leased: LeasedItem, attempt: AnsweredAttempt, hostOffersDsn: boolean): Promise<void> {
     const { clock, delivery, random } = this.#options
-    await this.#settle(leased, () =>
+    return this.#settle(leased, () =>
       dispose(leased.item, attempt, {
         now: clock.now(),
         schedule: delivery.messageRetry,

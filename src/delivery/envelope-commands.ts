@@ -6,11 +6,10 @@ import type { EnvelopeRecipient, EnvelopeSender } from '../envelope.ts'
 import { type Extensions, needsUtf8, type OutgoingMessage } from './extensions.ts'
 
 /** MAIL and RCPT with the parameters that this host has announced, and no others. */
-export function envelopeCommands(message: OutgoingMessage, extensions: Extensions): readonly string[] {
-  return [
-    mailCommand(message, extensions),
-    ...message.recipients.map((recipient) => recipientCommand(recipient, extensions)),
-  ]
+export function envelopeCommands(message: OutgoingMessage, extensions: Extensions): string[] {
+  const commands = [mailCommand(message, extensions)]
+  for (const recipient of message.recipients) commands.push(recipientCommand(recipient, extensions))
+  return commands
 }
 
 function mailCommand(message: OutgoingMessage, extensions: Extensions): string {

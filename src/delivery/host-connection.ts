@@ -13,7 +13,7 @@ import { Deadline } from './deadline.ts'
 import { type Extensions, misfit, type OutgoingMessage } from './extensions.ts'
 import { type HostError, reasonOf } from './faults.ts'
 import { type TransmitOptions, transmit } from './message-data.ts'
-import { Transaction, type Wire } from './transaction.ts'
+import { Transaction, type TransactionResult, type Wire } from './transaction.ts'
 
 export interface SmartHostConnection {
   /** For logs and attempts: name, address and port. */
@@ -85,6 +85,8 @@ export class HostConnection implements SmartHostConnection, Wire {
   /** Replies are overheard where nodemailer reads them; only what is said here is told here. */
   readonly #protocol: ProtocolSession | null
   readonly #deadline: Deadline
+  /** Who takes the next replies. */
+  readonly #expected: ((raw: string) => void)[] = []
   #messages = 0
   /** Who is waiting for a reply and must hear that none will come. */
   #waiting: { broke(reason: string): void } | null = null
@@ -132,7 +134,9 @@ export class HostConnection implements SmartHostConnection, Wire {
       if (this.#waiting !== null) throw new Error('A connection carries one transaction at a time')
       if (this.#needsReset && this.usable) await this.#reset()
       if (!this.usable) return this.#lost(temporary('4.2', 'Connection lost: the smart host closed it'))
-      return await this.#transact(message, body)
+      const { attempt, leaves } = await this.#begin(message, body).run()
+      this.#ended(leaves)
+      return attempt
     } catch (error) {
       this.#fail(error)
       return this.#lost(localError)
@@ -166,13 +170,16 @@ export class HostConnection implements SmartHostConnection, Wire {
   }
 
   expect(take: (raw: string) => void): void {
-    this.#smtp._responseActions.push((raw) => {
-      try {
-        take(raw)
-      } catch (error) {
-        this.#fail(error)
-      }
-    })
+    this.#expected.push(take)
+    this.#smtp._responseActions.push(this.#answered)
+  }
+
+  readonly #answered = (raw: string): void => {
+    try {
+      this.#expected.shift()!(raw)
+    } catch (error) {
+      this.#fail(error)
+    }
   }
 
   get overheard(): boolean {
@@ -186,16 +193,17 @@ export class HostConnection implements SmartHostConnection, Wire {
   transmit(body: Buffer | AsyncIterable<Buffer>, options: TransmitOptions): Promise<void> {
     const protocol = this.#protocol
     if (protocol === null) return transmit(this.#socket, body, options)
+    const { sizeBytes } = options
     const onDot = (): void => {
       options.onDot()
-      protocol.note(`sending ${options.sizeBytes} octets of content`)
+      protocol.note(`sending ${sizeBytes} octets of content`)
     }
-    return transmit(this.#socket, body, { ...options, onDot })
+    return transmit(this.#socket, body, { sizeBytes, onProgress: () => options.onProgress(), onDot })
   }
 
   // The rest
 
-  async #transact(message: OutgoingMessage, body: Buffer | AsyncIterable<Buffer>): Promise<Attempt> {
+  #begin(message: OutgoingMessage, body: Buffer | AsyncIterable<Buffer>): Transaction {
     this.#messages++
     const { id, internetMessageId } = message
     this.#protocol?.note(
@@ -203,12 +211,14 @@ export class HostConnection implements SmartHostConnection, Wire {
     )
     const transaction = new Transaction(this, message, body)
     this.#waiting = transaction
-    const { attempt, leaves } = await transaction.run()
+    return transaction
+  }
+
+  #ended(leaves: TransactionResult['leaves']): void {
     this.#waiting = null
     this.#deadline.clear()
     this.#needsReset = leaves === 'transaction'
     if (leaves === 'broken') this.close()
-    return attempt
   }
 
   /** Only before the next MAIL: the last refused message of a connection costs no round trip. */

@@ -31,34 +31,60 @@ export async function transmit(
   body: Buffer | AsyncIterable<Buffer>,
   options: TransmitOptions,
 ): Promise<void> {
-  const stuffing = new DotStuffing()
-  let bytes = 0
-  let held = nothing
-  for await (const chunk of Buffer.isBuffer(body) ? [body] : body) {
-    for (let from = 0; from < chunk.length; from += pieceBytes) {
-      if (held.length > 0) {
-        await written(socket, held)
-        options.onProgress()
-      }
-      const piece = chunk.subarray(from, from + pieceBytes)
-      bytes += piece.length
-      held = stuffing.stuff(piece)
-    }
-  }
-  if (bytes !== options.sizeBytes)
-    throw new Error(`The body has ${bytes} bytes instead of ${options.sizeBytes}`)
-  options.onDot()
-  await written(socket, held, stuffing.end())
+  const outgoing = new Outgoing(socket, options)
+  if (Buffer.isBuffer(body) && body.length <= pieceBytes) outgoing.hold(body)
+  else for await (const chunk of Buffer.isBuffer(body) ? [body] : body) await outgoing.add(chunk)
+  await outgoing.end()
 }
 
-/** One write, however many pieces: a last small one would wait for the peer's delayed ACK, or cost a TLS record. */
-function written(socket: Writable, ...pieces: readonly Buffer[]): Promise<void> {
-  return new Promise((resolve, reject) => {
-    socket.cork()
-    for (const [index, piece] of pieces.entries()) {
-      if (index < pieces.length - 1) socket.write(piece)
-      else socket.write(piece, (error) => (error ? reject(error) : resolve()))
+/** Each piece is held until it is known whether it is the last one, and the dot goes with it. */
+class Outgoing {
+  readonly #socket: Writable
+  readonly #options: TransmitOptions
+  readonly #stuffing = new DotStuffing()
+  #bytes = 0
+  #held = nothing
+
+  constructor(socket: Writable, options: TransmitOptions) {
+    this.#socket = socket
+    this.#options = options
+  }
+
+  async add(chunk: Buffer): Promise<void> {
+    for (let from = 0; from < chunk.length; from += pieceBytes) {
+      if (this.#held.length > 0) {
+        await written(this.#socket, this.#held)
+        this.#options.onProgress()
+      }
+      this.hold(chunk.subarray(from, from + pieceBytes))
     }
+  }
+
+  hold(piece: Buffer): void {
+    this.#bytes += piece.length
+    this.#held = this.#stuffing.stuff(piece)
+  }
+
+  end(): Promise<void> {
+    const { sizeBytes } = this.#options
+    if (this.#bytes !== sizeBytes)
+      throw new Error(`The body has ${this.#bytes} bytes instead of ${sizeBytes}`)
+    this.#options.onDot()
+    return written(this.#socket, this.#held, this.#stuffing.end())
+  }
+}
+
+/** One write also with a second piece: a small one alone would wait for the peer's delayed ACK, or cost a TLS record. */
+function written(socket: Writable, piece: Buffer, last: Buffer | null = null): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const taken = (error: Error | null | undefined) => (error ? reject(error) : resolve())
+    if (last === null) {
+      socket.write(piece, taken)
+      return
+    }
+    socket.cork()
+    socket.write(piece)
+    socket.write(last, taken)
     socket.uncork()
   })
 }
@@ -70,15 +96,17 @@ export class DotStuffing {
 
   stuff(piece: Buffer): Buffer {
     if (piece.length === 0) return piece
-    const insertAt = hasBareCr(piece) ? everyOctet : everyLine
+    const last = this.#last
+    this.#last = piece[piece.length - 1]!
+    const lacking = lackingIn(piece, last)
+    if (lacking === 'nothing') return piece
     const parts: Buffer[] = []
     let from = 0
-    insertAt(piece, this.#last, (at, insertion) => {
+    const insertAt = lacking === 'dots' ? everyLine : everyOctet
+    insertAt(piece, last, (at, insertion) => {
       parts.push(piece.subarray(from, at), insertion)
       from = at
     })
-    this.#last = piece[piece.length - 1]!
-    if (parts.length === 0) return piece
     parts.push(piece.subarray(from))
     return Buffer.concat(parts)
   }
@@ -104,14 +132,35 @@ const insertions = {
 
 type Insert = (at: number, insertion: Buffer) => void
 
-/** Native searches are many times as fast as a look at each octet, and no mail but damaged mail has a bare CR. */
-function everyLine(piece: Buffer, last: number, insert: Insert): void {
+/**
+ * Whether something has to be inserted: dots, or line ends too. Native searches are many times as fast as a look at each
+ * octet: where each LF stands right behind the next CR, there is no bare one. Most mail ends here.
+ */
+function lackingIn(piece: Buffer, last: number): 'nothing' | 'dots' | 'line ends' {
   const first = insertionBetween(last, piece[0]!)
-  if (first !== null) insert(0, first)
-  for (let at = piece.indexOf(LF); at >= 0; at = piece.indexOf(LF, at + 1)) {
-    if (at > 0 && piece[at - 1] !== CR) insert(at, insertions.cr)
-    if (piece[at + 1] === dot) insert(at + 1, insertions.dot)
+  if (first !== null && first !== insertions.dot) return 'line ends'
+  let dots = first !== null
+  let at = 0
+  if (piece[0] === LF) {
+    at = 1
+    dots ||= piece[1] === dot
   }
+  for (;;) {
+    const lineFeed = piece.indexOf(LF, at)
+    const carriageReturn = piece.indexOf(CR, at)
+    if (lineFeed === -1 && (carriageReturn === -1 || carriageReturn === piece.length - 1))
+      return dots ? 'dots' : 'nothing'
+    if (lineFeed === -1 || carriageReturn !== lineFeed - 1) return 'line ends'
+    at = lineFeed + 1
+    dots ||= piece[at] === dot
+  }
+}
+
+/** Where no line end lacks. */
+function everyLine(piece: Buffer, last: number, insert: Insert): void {
+  if (last === LF && piece[0] === dot) insert(0, insertions.dot)
+  for (let at = piece.indexOf(LF); at >= 0; at = piece.indexOf(LF, at + 1))
+    if (piece[at + 1] === dot) insert(at + 1, insertions.dot)
 }
 
 function everyOctet(piece: Buffer, last: number, insert: Insert): void {
@@ -120,12 +169,6 @@ function everyOctet(piece: Buffer, last: number, insert: Insert): void {
     if (insertion !== null) insert(at, insertion)
     last = octet
   }
-}
-
-function hasBareCr(piece: Buffer): boolean {
-  for (let at = piece.indexOf(CR); at >= 0; at = piece.indexOf(CR, at + 1))
-    if (at + 1 < piece.length && piece[at + 1] !== LF) return true
-  return false
 }
 
 function insertionBetween(last: number, octet: number): Buffer | null {

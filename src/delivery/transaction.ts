@@ -48,7 +48,7 @@ export interface TransactionResult {
 
 type Phase = 'envelope' | 'data' | 'dot' | 'over'
 
-export class Transaction {
+export class Transaction implements TransmitOptions {
   readonly #wire: Wire
   readonly #message: OutgoingMessage
   readonly #body: Buffer | AsyncIterable<Buffer>
@@ -62,7 +62,9 @@ export class Transaction {
     this.#wire = wire
     this.#message = message
     this.#body = body
-    this.#commands = [...envelopeCommands(message, wire.extensions), 'DATA']
+    const commands = envelopeCommands(message, wire.extensions)
+    commands.push('DATA')
+    this.#commands = commands
   }
 
   run(): Promise<TransactionResult> {
@@ -106,22 +108,28 @@ export class Transaction {
     this.#wire.expect(this.#finished)
     this.#wire.allow('block')
     try {
-      await this.#wire.transmit(this.#body, {
-        sizeBytes: this.#message.sizeBytes,
-        onProgress: () => {
-          if (this.#phase === 'data') this.#wire.allow('block')
-        },
-        onDot: () => {
-          if (this.#phase !== 'data') throw new Error('The transaction is over')
-          this.#enter('dot')
-        },
-      })
+      await this.#wire.transmit(this.#body, this)
       if (this.#phase === 'dot') this.#wire.allow('dot')
     } catch (error) {
       // A socket that failed says so itself; what is left is a body that could not be read to its end.
       const text = `Cannot read the stored message: ${printable((error as Error).message)}`
       if (this.#phase === 'data') this.#end(this.#lost(temporary('3.0', text)))
     }
+  }
+
+  // What `transmit` asks and tells
+
+  get sizeBytes(): number {
+    return this.#message.sizeBytes
+  }
+
+  onProgress(): void {
+    if (this.#phase === 'data') this.#wire.allow('block')
+  }
+
+  onDot(): void {
+    if (this.#phase !== 'data') throw new Error('The transaction is over')
+    this.#enter('dot')
   }
 
   readonly #finished = (raw: string): void => {

@@ -3,6 +3,7 @@
  * removed wherever they stand. The mail log is the same stream, its lines carry `event` (events.ts).
  */
 import { type DestinationStream, type Logger, pino } from 'pino'
+import { isoInstant } from '../instant.ts'
 import { StandardOutput } from './standard-output.ts'
 
 export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error' | 'fatal'>
@@ -34,7 +35,7 @@ export function lineWriter(log: Logger): WriteLine {
   const destination = (log as unknown as Record<symbol, DestinationStream>)[pino.symbols.streamSym]!
   return function write(level, line) {
     if (!log.isLevelEnabled(level)) return
-    const time = new Date().toISOString()
+    const time = isoInstant(Date.now())
     destination.write(`{"level":"${level}","time":"${time}",${JSON.stringify(line).slice(1)}\n`)
   }
 }

@@ -5,6 +5,7 @@
  * ends the process at ENOSPC while it runs, and waits at exit until the disk has room again.)
  */
 import { write, writeSync } from 'node:fs'
+import { LineBuffer } from './line-buffer.ts'
 
 /** Some 50,000 lines. */
 const maxBufferedBytes = 16 * 1024 ** 2
@@ -20,8 +21,7 @@ interface Options {
 
 export class StandardOutput {
   readonly #options: Options
-  #lines: string[] = []
-  #bufferedBytes = 0
+  readonly #lines = new LineBuffer()
   #lost = 0
   /** What was taken from `#lines` and could not be written yet. */
   #unwritten: Buffer = Buffer.alloc(0)
@@ -35,12 +35,7 @@ export class StandardOutput {
 
   write(line: string): void {
     if (this.#state === 'closed') return
-    if (this.#bufferedBytes + line.length > maxBufferedBytes) {
-      this.#lost++
-      return
-    }
-    this.#lines.push(line)
-    this.#bufferedBytes += line.length
+    if (this.#lines.add(line, maxBufferedBytes - this.#lines.length) === 0) this.#lost++
     if (this.#state === 'idle') this.#writeAfter(gatherMs)
   }
 
@@ -50,7 +45,7 @@ export class StandardOutput {
   }
 
   #writeOn(): void {
-    const chunk = this.#take()
+    const chunk = this.#unwritten.length > 0 ? this.#unwritten : this.#lines.take()
     if (chunk.length === 0) {
       this.#caughtUp()
       return
@@ -71,17 +66,9 @@ export class StandardOutput {
     if (lines > 0) this.#options.onLost(lines)
   }
 
-  #take(): Buffer {
-    if (this.#unwritten.length > 0) return this.#unwritten
-    const chunk = Buffer.from(this.#lines.join(''))
-    this.#lines = []
-    this.#bufferedBytes = 0
-    return chunk
-  }
-
   #close(): void {
     this.#state = 'closed'
-    this.#lines = []
+    this.#lines.take()
     this.#unwritten = Buffer.alloc(0)
   }
 
@@ -90,7 +77,7 @@ export class StandardOutput {
     const deadlineAt = Date.now() + exitDeadlineMs
     // A chunk that the system is writing is left to it: written again, it would stand there twice.
     let rest = this.#state === 'writing' ? Buffer.alloc(0) : this.#unwritten
-    rest = Buffer.concat([rest, Buffer.from(this.#lines.join(''))])
+    rest = Buffer.concat([rest, this.#lines.take()])
     while (rest.length > 0 && Date.now() < deadlineAt) {
       try {
         rest = rest.subarray(writeSync(this.#options.fd, rest))

@@ -81,10 +81,13 @@ export class BodyWriter {
     return { kind: 'inline', bytes }
   }
 
-  /** Ends the writer, whatever became of the message: gives the memory back, and the bytes that no message took. */
-  async release(): Promise<void> {
+  /**
+   * Ends the writer, whatever became of the message: gives the memory back, and the bytes that no message took. A
+   * promise only where the store has some.
+   */
+  release(): Promise<void> | undefined {
     this.#releaseMemory()
-    await this.#stage?.discard()
+    return this.#stage?.discard()
   }
 
   async #toStage(chunk: Buffer): Promise<void> {

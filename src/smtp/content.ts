@@ -1,11 +1,9 @@
 /**
- * The content of one message as it comes from the parser, for one reader. Lighter than a stream's own
- * iterator, which is made of a generator and half a dozen listeners for each message; and it gathers what comes
- * in crumbs (a parser gives each dot-stuffed line for itself, a client may send octet by octet), so that what
- * is behind it pays for octets and not for pieces. A reader that stops early leaves the rest to `discard`; a
- * connection that breaks ends the reading with an error.
+ * The content of one message as the parser gives it, for one reader. Lighter than a stream, which is made of two
+ * buffers and half a dozen listeners for each message; and it gathers what comes in crumbs (a client may send octet
+ * by octet), so that what is behind it pays for octets and not for pieces. A reader that stops early leaves the rest
+ * to `discard`; a connection that breaks ends the reading with an error.
  */
-import type { Readable } from 'node:stream'
 
 /** The reader is woken for so much, or at the end. */
 const enoughBytes = 16 * 1024
@@ -18,18 +16,41 @@ export class ContentCutOff extends Error {
 }
 
 export class Content implements AsyncIterableIterator<Buffer> {
-  readonly #source: Readable
   #chunks: Buffer[] = []
   #bufferedBytes = 0
   #state: 'flowing' | 'ended' | 'failed' = 'flowing'
-  #wake: (() => void) | null = null
+  #wakeReader: (() => void) | null = null
+  /** Lets the network go on. */
+  #resume: (() => void) | null = null
 
-  constructor(source: Readable) {
-    this.#source = source
-    source.on('data', (chunk: Buffer) => this.#push(chunk))
-    source.on('end', () => this.#finish('ended'))
-    source.on('error', () => this.#finish('failed'))
-    source.on('close', () => this.#finish('failed'))
+  /** Takes what came; `resume` is called when more may come: at once, unless the reader is behind. */
+  push(chunk: Buffer, resume: () => void): void {
+    if (this.#state !== 'flowing') {
+      resume()
+      return
+    }
+    if (chunk.length > 0) this.#chunks.push(chunk)
+    this.#bufferedBytes += chunk.length
+    if (this.#bufferedBytes >= enoughBytes) this.#wake()
+    if (this.paused) this.#resume = resume
+    else resume()
+  }
+
+  /** The final dot has come, behind this. */
+  end(last: Buffer): void {
+    if (this.#state !== 'flowing') return
+    if (last.length > 0) this.#chunks.push(last)
+    this.#bufferedBytes += last.length
+    this.#state = 'ended'
+    this.#wake()
+  }
+
+  /** The connection is gone. What came to its end is left to the reader. */
+  cutOff(): void {
+    if (this.#state !== 'flowing') return
+    this.#state = 'failed'
+    this.#wake()
+    this.#goOn()
   }
 
   /** The client waits for us, not we for it. */
@@ -47,7 +68,8 @@ export class Content implements AsyncIterableIterator<Buffer> {
   }
 
   async next(): Promise<IteratorResult<Buffer, undefined>> {
-    const bytes = await this.#read()
+    if (!this.#isReady) await this.#ready()
+    const bytes = this.#take()
     if (bytes !== null) return { done: false, value: bytes }
     if (this.#state === 'ended') return { done: true, value: undefined }
     throw new ContentCutOff('The connection closed before the message was complete')
@@ -60,45 +82,43 @@ export class Content implements AsyncIterableIterator<Buffer> {
   /** Reads what is left without keeping it, `mostBytes` at most. */
   async discard(mostBytes: number): Promise<'ended' | 'failed' | 'too-much'> {
     for (let left = mostBytes; left >= 0; ) {
-      const bytes = await this.#read()
+      if (!this.#isReady) await this.#ready()
+      const bytes = this.#take()
       if (bytes === null) return this.#state === 'ended' ? 'ended' : 'failed'
       left -= bytes.length
     }
     return 'too-much'
   }
 
+  get #isReady(): boolean {
+    return this.#bufferedBytes >= enoughBytes || this.#state !== 'flowing'
+  }
+
+  #ready(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wakeReader = resolve
+    })
+  }
+
   /** Null at the end, good or bad. */
-  async #read(): Promise<Buffer | null> {
-    while (this.#bufferedBytes < enoughBytes && this.#state === 'flowing') {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
-    }
+  #take(): Buffer | null {
     if (this.#state === 'failed' || this.#chunks.length === 0) return null
     const bytes = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks)
-    const wasPaused = this.paused
     this.#chunks = []
     this.#bufferedBytes = 0
-    if (wasPaused) this.#source.resume()
+    this.#goOn()
     return bytes
   }
 
-  #push(chunk: Buffer): void {
-    this.#chunks.push(chunk)
-    this.#bufferedBytes += chunk.length
-    if (this.paused) this.#source.pause()
-    if (this.#bufferedBytes >= enoughBytes) this.#wakeReader()
-  }
-
-  #finish(state: 'ended' | 'failed'): void {
-    if (this.#state !== 'flowing') return
-    this.#state = state
-    this.#wakeReader()
-  }
-
-  #wakeReader(): void {
-    const wake = this.#wake
-    this.#wake = null
+  #wake(): void {
+    const wake = this.#wakeReader
+    this.#wakeReader = null
     wake?.()
+  }
+
+  #goOn(): void {
+    const resume = this.#resume
+    this.#resume = null
+    resume?.()
   }
 }

@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../clock.ts'
 import type { Delivery } from '../delivery/delivery.ts'
-import type { NewMessage, Queue, QueueItem } from '../queue/queue.ts'
+import type { Lease, NewMessage, Queue, QueueItem } from '../queue/queue.ts'
 
 export interface HandOverOptions {
   readonly queue: Queue
@@ -19,24 +19,25 @@ export async function handOver(messages: readonly NewMessage[], options: HandOve
   const [message, ...siblings] = messages
   if (message === undefined) return
   const parcels = messages.flatMap(parcelsOf)
-  const direct = parcels.filter(
-    ({ item, heldBytes }) => item.suspended === null && deliver.reserve(item.connector, heldBytes),
-  )
-  const leases = await queue
-    .put(message, {
-      now: clock.now(),
-      lease: { itemIds: direct.map(({ item }) => item.id), leaseMs },
-      siblings,
-    })
-    .catch((error: unknown) => {
-      for (const { heldBytes } of direct) deliver.unreserve(heldBytes)
-      throw error
-    })
-  const leaseOf = new Map(leases.map((lease) => [lease.itemId, lease]))
+  const itemIds: string[] = []
+  for (const parcel of parcels) {
+    const { item, heldBytes } = parcel
+    parcel.isDirect = item.suspended === null && deliver.reserve(item.connector, heldBytes)
+    if (parcel.isDirect) itemIds.push(item.id)
+  }
+  let leases: readonly Lease[]
+  try {
+    leases = await queue.put(message, { now: clock.now(), lease: { itemIds, leaseMs }, siblings })
+  } catch (error) {
+    for (const { isDirect, heldBytes } of parcels) if (isDirect) deliver.unreserve(heldBytes)
+    throw error
+  }
+  const leaseOf = (id: string) => leases.find(({ itemId }) => itemId === id)
   // A put whose answer was lost and asked for again may come back without a lease that another node has by now.
-  for (const { item, heldBytes } of direct) if (!leaseOf.has(item.id)) deliver.unreserve(heldBytes)
+  for (const { item, isDirect, heldBytes } of parcels)
+    if (isDirect && leaseOf(item.id) === undefined) deliver.unreserve(heldBytes)
   for (const { item, body, heldBytes } of parcels) {
-    const lease = leaseOf.get(item.id)
+    const lease = leaseOf(item.id)
     if (lease !== undefined) deliver.deliver({ item, lease, body }, heldBytes)
     else if (item.suspended === null) deliver.wake(item.connector)
   }
@@ -47,9 +48,11 @@ interface Parcel {
   /** Null where it is in the store only. */
   readonly body: Buffer | null
   readonly heldBytes: number
+  /** Delivery has room for it now. */
+  isDirect: boolean
 }
 
 function parcelsOf({ body, items }: NewMessage): Parcel[] {
   const bytes = body.kind === 'inline' ? body.bytes : null
-  return items.map((item) => ({ item, body: bytes, heldBytes: bytes?.length ?? 0 }))
+  return items.map((item) => ({ item, body: bytes, heldBytes: bytes?.length ?? 0, isDirect: false }))
 }

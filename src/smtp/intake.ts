@@ -22,6 +22,8 @@ export interface IntakeFacts {
   readonly receivedCount: number
   /** The first Message-ID field; null where there is none. */
   readonly messageId: string | null
+  /** The first of Exchange's fields that names the message in its organisation; null where there is none. */
+  readonly networkMessageId: string | null
   readonly hasFinalNewline: boolean
 }
 
@@ -62,11 +64,12 @@ export class Intake {
   end(): IntakeFacts {
     if (this.#endsWithCr) throw new MessageRefused(bareNewline)
     if (this.#completedCr) this.#repaired++
-    const { header, receivedCount, messageId } = this.#header.end()
+    const { header, receivedCount, messageId, networkMessageId } = this.#header.end()
     return {
       header,
       receivedCount,
       messageId,
+      networkMessageId,
       sizeBytes: this.#sizeBytes,
       eightBit: this.#eightBit,
       repaired: this.#repaired,
@@ -91,18 +94,17 @@ export class Intake {
 
   /** Null where the piece is clean and counted; else the refusal, and nothing has changed. */
   #take(bytes: Buffer): Reply | null {
-    const text = bytes.toString('latin1')
-    const lineAt = this.#scanLines(text)
+    const lineAt = this.#scanLines(bytes)
     if (typeof lineAt !== 'number') return lineAt
     const sizeBytes = this.#sizeBytes + bytes.length
     if (sizeBytes - lineAt > this.#limits.maxLineLength) return this.#lineTooLong()
     if (bytes.includes(0)) return permanent('6.0', 'The message contains a NUL octet', 554)
     if (sizeBytes > this.#limits.maxMessageSize) return tooLarge(this.#limits)
-    const refusal = this.#header.take(bytes, text)
+    const refusal = this.#header.take(bytes)
     if (refusal !== null) return refusal
     this.#sizeBytes = sizeBytes
     this.#lineAt = lineAt
-    const last = text.charCodeAt(text.length - 1)
+    const last = bytes[bytes.length - 1]
     this.#endsWithCr = last === CR
     this.#endsWithLf = last === LF
     if (!this.#eightBit) this.#eightBit = !isAscii(bytes)
@@ -110,8 +112,8 @@ export class Intake {
   }
 
   /** Where the unfinished last line of the piece begins in the message, or the refusal of a line in it. */
-  #scanLines(text: string): number | Reply {
-    if (this.#endsWithCr && text.charCodeAt(0) !== LF) return bareNewline
+  #scanLines(bytes: Buffer): number | Reply {
+    if (this.#endsWithCr && bytes[0] !== LF) return bareNewline
     let lineAt = this.#lineAt
     let at = 0
     if (this.#endsWithCr) {
@@ -120,9 +122,9 @@ export class Intake {
       if (lineAt - this.#lineAt > this.#limits.maxLineLength) return this.#lineTooLong()
     }
     for (;;) {
-      const cr = text.indexOf('\r', at)
-      const lf = text.indexOf('\n', at)
-      if (lf === -1) return cr === -1 || cr === text.length - 1 ? lineAt : bareNewline
+      const cr = bytes.indexOf(CR, at)
+      const lf = bytes.indexOf(LF, at)
+      if (lf === -1) return cr === -1 || cr === bytes.length - 1 ? lineAt : bareNewline
       if (cr === -1 || cr !== lf - 1) return bareNewline
       at = lf + 1
       const nextAt = this.#sizeBytes + at
@@ -180,16 +182,16 @@ class HeaderCollector {
     this.#limits = limits
   }
 
-  take(bytes: Buffer, text: string): Reply | null {
+  take(bytes: Buffer): Reply | null {
     if (this.#facts !== null) return null
-    const emptyLine = this.#emptyLineEnd(text)
+    const emptyLine = this.#emptyLineEnd(bytes)
     const end = emptyLine === -1 ? bytes.length : emptyLine
     if (this.#length + end > this.#limits.maxHeaderSize)
       return permanent('3.4', `The header is larger than ${this.#limits.maxHeaderSize} bytes`, 552)
     const header = bytes.subarray(0, end)
     if (emptyLine === -1) {
       this.#append(header)
-      this.#tail = (this.#tail + text.slice(-3)).slice(-3)
+      this.#tail = (this.#tail + bytes.toString('latin1', Math.max(0, bytes.length - 3))).slice(-3)
       return null
     }
     const facts = readHeader(this.#length === 0 ? header : this.#joined(header))
@@ -200,10 +202,10 @@ class HeaderCollector {
   }
 
   /** Where the header ends in this piece; -1 where it goes on. */
-  #emptyLineEnd(text: string): number {
-    const seam = (this.#tail + text.slice(0, 3)).indexOf('\r\n\r\n')
+  #emptyLineEnd(bytes: Buffer): number {
+    const seam = (this.#tail + bytes.toString('latin1', 0, 3)).indexOf('\r\n\r\n')
     if (seam !== -1) return seam + 4 - this.#tail.length
-    const at = text.indexOf('\r\n\r\n')
+    const at = bytes.indexOf('\r\n\r\n', 0, 'latin1')
     return at === -1 ? -1 : at + 4
   }
 
@@ -234,26 +236,35 @@ class HeaderCollector {
 const nothing = Buffer.alloc(0)
 const tooManyHops = permanent('4.6', 'Too many hops: the message has been relayed too often', 554)
 
-type HeaderFacts = Pick<IntakeFacts, 'header' | 'receivedCount' | 'messageId'>
+type HeaderFacts = Pick<IntakeFacts, 'header' | 'receivedCount' | 'messageId' | 'networkMessageId'>
 
 /** White space before the colon is obsolete (RFC 5322 §4.5), but a loop must be seen all the same. */
 const received = /received[ \t]*:/iy
 const messageIdField = /message-id[ \t]*:((?:[^\r]|\r\n[ \t])*)/iy
+const networkMessageIdField =
+  /x-ms-exchange-organization-network-message-id:[ \t]*([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\r\n/iy
 
 function readHeader(header: Buffer): HeaderFacts {
   const text = header.toString('latin1')
   let receivedCount = 0
   let messageId: string | null = null
+  let networkMessageId: string | null = null
   for (let at = 0; at < text.length; ) {
     const initial = text.charCodeAt(at) | 0x20
-    received.lastIndex = at
-    messageIdField.lastIndex = at
-    if (initial === 0x72 && received.test(text)) receivedCount++
-    else if (initial === 0x6d && messageId === null) messageId = readMessageId(messageIdField.exec(text))
+    if (initial === 0x72) {
+      received.lastIndex = at
+      if (received.test(text)) receivedCount++
+    } else if (initial === 0x6d && messageId === null) {
+      messageIdField.lastIndex = at
+      messageId = readMessageId(messageIdField.exec(text))
+    } else if (initial === 0x78 && networkMessageId === null) {
+      networkMessageIdField.lastIndex = at
+      networkMessageId = networkMessageIdField.exec(text)?.[1] ?? null
+    }
     const lineFeed = text.indexOf('\n', at)
     at = lineFeed === -1 ? text.length : lineFeed + 1
   }
-  return { header, receivedCount, messageId }
+  return { header, receivedCount, messageId, networkMessageId }
 }
 
 function readMessageId(field: RegExpExecArray | null): string | null {

@@ -12,7 +12,7 @@ import { constants } from 'node:crypto'
 import { once } from 'node:events'
 import type { AddressInfo, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import { SMTPServer, type SMTPServerDataStream, type SMTPServerOptions } from 'smtp-server'
+import { SMTPServer, type SMTPServerOptions } from 'smtp-server'
 import { SMTPConnection, type SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection.js'
 import { SMTPStream } from 'smtp-server/lib/smtp-stream.js'
 import type { Clock } from '../clock.ts'
@@ -291,8 +291,8 @@ class Connection extends SMTPConnection {
   #content: Content | null = null
   /** What the client gets once the message under way has its reply. */
   #farewell: Reply | null = null
-  /** The socket, while replies are gathered. */
-  #corked: Socket | null = null
+  /** Replies that are gathered. */
+  #replies = ''
   /** Null where the dialogue is not logged. */
   readonly #protocol: ProtocolSession | null = null
 
@@ -372,17 +372,17 @@ class Connection extends SMTPConnection {
     else this.#answer(answer, resume)
   }
 
-  /** Our replies bring their enhanced code along; the few that the library itself gives get it from its tables. */
-  override _getEnhancedStatusCode(code: number, context?: string | false): string {
-    if (typeof context === 'string' && /^[245]\.\d/.test(context)) return context
-    return super._getEnhancedStatusCode(code, context)
+  /** The library's own replies: its greeting, and what it says to clients that are idle. */
+  override send(code: number, data: string | string[], context?: string | false): void {
+    this.#flush()
+    const enhanced = this._getEnhancedStatusCode(code, context)
+    if (this.#canReply) this.#logReply({ code, enhanced, lines: [data].flat() })
+    super.send(code, data, context)
   }
 
-  /** Every reply comes by here, ours and the library's own. */
-  override send(code: number, data: string | string[], context?: string | false): void {
-    if (this.#protocol !== null && !this._upgrading && this._socket.writable)
-      this.#logReply(this.#protocol, { code, data, context })
-    super.send(code, data, context)
+  override close(): void {
+    this.#flush()
+    super.close()
   }
 
   override _armTimeout(socket?: Socket): void {
@@ -391,14 +391,15 @@ class Connection extends SMTPConnection {
   }
 
   override _onTimeout(): void {
-    // The client is silent because we do not read: the store is slow, and the client not to blame.
-    if (this.#content?.paused) this._armTimeout()
+    // The client is silent as we do not read, or have not answered: the store is slow, and the client not to blame.
+    if (this.#content?.paused || this.#content?.ended) this._armTimeout()
     else super._onTimeout()
   }
 
   override _onClose(): void {
     clearTimeout(this.#deadline)
     this.#protocol?.closed(this._closing ? 'Local' : 'Remote')
+    this.#content?.cutOff()
     super._onClose()
     this.#context.closed(this)
   }
@@ -431,65 +432,57 @@ class Connection extends SMTPConnection {
       this.upgrade(resume)
       return
     }
-    if (answer.next === 'data') {
-      this.#receive()
-      // Not at once: the library's parser loses a message that begins and ends while it resumes after another.
-      process.nextTick(resume)
-      return
-    }
+    if (answer.next === 'data') this.#receive()
     if (answer.next === 'close') this.close()
     resume()
   }
 
   /** Replies to commands that came in one flight leave in one write: each write is a system call. */
-  #reply({ reply, lines }: Answer): void {
-    if (this.#corked === null) {
-      this.#corked = this._socket
-      this.#corked.cork()
-      process.nextTick(() => this.#flush())
+  #reply(answer: Answer): void {
+    const { code, enhanced, text } = answer.reply
+    if (this.#canReply) {
+      if (this.#protocol !== null)
+        this.#logReply({ code, enhanced: enhanced ?? '', lines: [text, ...(answer.lines ?? [])] })
+      if (this.#replies === '') process.nextTick(() => this.#flush())
+      this.#replies += asSent(answer)
     }
-    const text = lines === undefined ? reply.text : [reply.text, ...lines]
-    this.send(reply.code, text, reply.enhanced ?? false)
+    if (code === 421) this.close()
+  }
+
+  /** In the middle of a TLS handshake nothing can be said. */
+  get #canReply(): boolean {
+    return !this._upgrading && this._socket.readyState === 'open'
   }
 
   #flush(): void {
-    this.#corked?.uncork()
-    this.#corked = null
+    const replies = this.#replies
+    this.#replies = ''
+    if (replies !== '' && this._socket.writable) this._socket.write(replies)
   }
 
-  #logReply(
-    protocol: ProtocolSession,
-    { code, data, context }: { code: number; data: string | string[]; context: string | false | undefined },
-  ): void {
+  #logReply({ code, enhanced, lines }: { code: number; enhanced: string; lines: readonly string[] }): void {
     const user = code === 235 ? this.#session.userName : null
-    if (user !== null) protocol.authenticated(user)
-    const enhanced = this._getEnhancedStatusCode(code, context)
-    const lines = [data].flat().map((line) => [code, enhanced, line].filter(Boolean).join(' '))
-    protocol.reply(lines.join('\n'))
+    if (user !== null) this.#protocol?.authenticated(user)
+    const said = lines.map((line) => [code, enhanced, line].filter(Boolean).join(' '))
+    this.#protocol?.reply(said.join('\n'))
   }
 
   #receive(): void {
     const transaction = this.#session.transaction
     const parser = this._parser
-    if (transaction === null || parser === false) return
-    const stream = parser.startDataMode()
-    // The library ends this stream when the connection closes, and does not call its client idle meanwhile.
-    this._dataStream = stream
-    this.#content = new Content(stream)
+    if (transaction === null || !(parser instanceof Parser)) return
+    this.#content = new Content()
+    parser.readMessage(this.#content)
     void this.#complete(transaction, { parser, content: this.#content })
   }
 
-  async #complete(
-    transaction: Transaction,
-    message: { parser: SMTPStream; content: Content },
-  ): Promise<void> {
+  async #complete(transaction: Transaction, message: { parser: Parser; content: Content }): Promise<void> {
     const { parser, content } = message
     const reply = await this.#verdict(transaction, content)
     // Who is refused early is read to the final dot all the same, since many clients listen only then. But not for ever.
     const rest = content.ended ? 'ended' : await content.discard(this.#context.listener.maxMessageSize)
     this.#content = null
     this.#protocol?.note(`received ${parser.dataBytes} octets of content`)
-    this._dataStream = false
     this.#session.endTransaction({ accepted: isPositive(reply) })
     if (rest === 'failed' || this._closed) return
     this.#reply({ reply })
@@ -536,42 +529,54 @@ class Connection extends SMTPConnection {
   }
 }
 
-/** smtp-server's parser with our reading of the data. */
+/** smtp-server's parser with our reading of the data, which goes to a `Content` instead of a stream. */
 class Parser extends SMTPStream {
-  #reader = new DotReader()
+  #message: { readonly reader: DotReader; readonly content: Content } | null = null
+  /** Reads what came behind the final dot. */
+  #resume: (() => void) | null = null
 
-  override startDataMode(maxBytes?: number | string | null): SMTPServerDataStream {
-    this.#reader = new DotReader()
-    return super.startDataMode(maxBytes)
+  /** What comes next is content, to the final dot; then nothing is read until `continue`. */
+  readMessage(content: Content): void {
+    this.#message = { reader: new DotReader(), content }
+    this._dataMode = true
+    this.dataBytes = 0
   }
 
   override _feedDataStream(chunk: Buffer, done: (error?: Error | null) => void): void {
-    const { content, rest } = this.#reader.write(chunk)
-    this._countDataBytes(content.length)
-    if (rest !== null) {
-      this._endDataMode(content, rest, done)
+    const { reader, content } = this.#message!
+    const piece = reader.write(chunk)
+    this.dataBytes += piece.content.length
+    if (piece.rest === null) {
+      content.push(piece.content, done)
       return
     }
-    const stream = this._dataStream
-    if (stream === null || stream.destroyed || content.length === 0 || stream.write(content)) done()
-    else untilWritable(stream, done)
+    const { rest } = piece
+    this._dataMode = false
+    this.#message = null
+    this.#resume = () => this._write(rest, 'buffer', done)
+    content.end(piece.content)
   }
-}
 
-/** A stream that is destroyed never drains. */
-function untilWritable(stream: SMTPServerDataStream, done: () => void): void {
-  const resume = () => {
-    stream.off('drain', resume)
-    stream.off('close', resume)
-    done()
+  override continue(): void {
+    const resume = this.#resume
+    this.#resume = null
+    resume?.()
   }
-  stream.on('drain', resume)
-  stream.on('close', resume)
 }
 
 const shuttingDown = temporary('3.2', 'Service shutting down', 421)
 const sessionOver = temporary('4.2', 'The session has lasted too long', 421)
 const lineTooLong = permanent('5.2', 'Line too long', 500)
+
+/** RFC 5321 §4.2.1. Line ends are ours alone: what a text holds of controls cannot make another reply of it. */
+function asSent({ reply, lines }: Answer): string {
+  if (lines === undefined) return `${formatReply(reply).replace(controls, ' ')}\r\n`
+  const all = [reply.text, ...lines].map((text) => formatReply({ ...reply, text }).replace(controls, ' '))
+  const last = all.pop()!
+  return `${all.map((line) => `${line.slice(0, 3)}-${line.slice(4)}\r\n`).join('')}${last}\r\n`
+}
+
+const controls = /[\u0000-\u001f\u007f-\u009f]/g
 
 const ignoreBrokenSocket = (): void => {}
 

@@ -32,11 +32,18 @@ export class MessageBodies {
     return { read: () => writer.read(0) }
   }
 
-  /** What cannot be discarded is no reason to tell the client anything else about its message. */
-  async release(): Promise<void> {
-    for (const writer of this.#writers)
-      await writer
-        .release()
-        .catch((error: unknown) => this.#log.error({ err: error }, 'a staged body could not be discarded'))
+  /**
+   * What cannot be discarded is no reason to tell the client anything else about its message. A promise only where
+   * the store has to be waited for.
+   */
+  release(): Promise<void> | undefined {
+    let discarded: Promise<void> | undefined
+    for (const writer of this.#writers) {
+      const discarding = writer.release()?.catch((error: unknown) => {
+        this.#log.error({ err: error }, 'a staged body could not be discarded')
+      })
+      if (discarding !== undefined) discarded = (discarded ?? Promise.resolve()).then(() => discarding)
+    }
+    return discarded
   }
 }

@@ -43,16 +43,17 @@ export function queueItems(
 ): QueueItem[] | { readonly refused: Reply } {
   const items: QueueItem[] = []
   for (const group of groups) {
-    const parcels = new Map<string, Parcel>()
+    const parcels: Parcel[] = []
     for (const recipient of group.recipients) {
       const way = wayFor(group, { recipient, facts, rules })
       if ('code' in way) return { refused: way }
-      const key = way.bound ? `bound ${way.connector}` : way.connector
-      const parcel = parcels.get(key)
+      const { connector, bound } = way
+      // There are few: a message leaves by one connector, most often.
+      const parcel = parcels.find((each) => each.way.connector === connector && each.way.bound === bound)
       if (parcel) parcel.recipients.push(recipient)
-      else parcels.set(key, { way, recipients: [recipient] })
+      else parcels.push({ way, recipients: [recipient] })
     }
-    for (const parcel of parcels.values())
+    for (const parcel of parcels)
       items.push(queueItem(group, { parcel, facts, rules, number: items.length + 1 }))
   }
   return items

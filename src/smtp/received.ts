@@ -23,9 +23,18 @@ export function receivedField(options: {
   )
 }
 
+/** The second that was last written: most messages come in the same one as the message before. */
+let secondOfLast = Number.NaN
+let textOfLast = ''
+
 /** RFC 5322 §3.3, in UTC. */
 export function dateTime(epochMs: number): string {
-  return new Date(epochMs).toUTCString().replace('GMT', '+0000')
+  const second = Math.floor(epochMs / 1000)
+  if (second !== secondOfLast) {
+    textOfLast = new Date(second * 1000).toUTCString().replace('GMT', '+0000')
+    secondOfLast = second
+  }
+  return textOfLast
 }
 
 function addressLiteral(address: string | null): string {

@@ -86,7 +86,8 @@ export class MessageReception implements Reception {
       this.#recordRejected(received ?? arrival, { reply, byPolicy: error instanceof RefusedByPolicy })
       return reply
     } finally {
-      await bodies.release()
+      const releasing = bodies.release()
+      if (releasing !== undefined) await releasing
     }
   }
 
@@ -103,6 +104,31 @@ export class MessageReception implements Reception {
   }
 
   async #take(received: Received, bodies: MessageBodies): Promise<Reply> {
+    const { policy, deliver } = this.#options
+    const messages = policy.concerns(received.transaction)
+      ? await this.#takeJudged(received, bodies)
+      : await this.#takeAsItIs(received)
+    for (const { items } of messages)
+      for (const { suspended, connector } of items) {
+        const pace = suspended === null ? deliver.pace(connector) : null
+        if (pace !== null) await pace
+      }
+    return success('6.0', `Queued as ${received.messageId}`)
+  }
+
+  /** Most mail: policy has nothing to say to it. */
+  async #takeAsItIs(received: Received): Promise<readonly NewMessage[]> {
+    const { transaction, draft } = received
+    const { sender, recipients } = transaction
+    const group = { sender, recipients, hold: null, connector: null, requireTls: false }
+    const form = { draft, groups: [group] }
+    const messages = [this.#message(form, { stored: received, routes: this.#options.routes() })]
+    await handOver(messages, this.#options)
+    this.#recordAccepted(received, messages)
+    return messages
+  }
+
+  async #takeJudged(received: Received, bodies: MessageBodies): Promise<readonly NewMessage[]> {
     const ruling = await this.#judge(received, bodies)
     const told = await this.#options.policyMail.compose(received, ruling)
     const messages =
@@ -114,10 +140,7 @@ export class MessageReception implements Reception {
     for (const { items } of messages) for (const item of items) this.#recordHeld(item)
     for (const event of told.events) this.#options.record(event)
     if (ruling.kind === 'refuse') throw new RefusedByPolicy(ruling.reply)
-    for (const { items } of messages)
-      for (const { suspended, connector } of items)
-        if (suspended === null) await this.#options.deliver.pace(connector)
-    return success('6.0', `Queued as ${received.messageId}`)
+    return messages
   }
 
   /** The content to its end, checked; our trace field stands before it. */
@@ -127,9 +150,13 @@ export class MessageReception implements Reception {
   ): Promise<Received> {
     const trace = this.#trace(transaction, { messageId, receivedAt })
     const writer = source.bodies.open(messageId)
-    await writer.write(trace)
+    const begun = writer.write(trace)
+    if (begun !== undefined) await begun
     const intake = new Intake(source.limits)
-    for await (const chunk of source.content) await writer.write(intake.write(chunk))
+    for await (const chunk of source.content) {
+      const writing = writer.write(intake.write(chunk))
+      if (writing !== undefined) await writing
+    }
     const facts = intake.end()
     const bodyAt = trace.length + facts.header.length
     return {
@@ -149,22 +176,17 @@ export class MessageReception implements Reception {
     return Buffer.from(receivedField({ transaction, messageId, hostname: this.#options.hostname, now }))
   }
 
-  #judge(received: Received, bodies: MessageBodies): Ruling | Promise<Ruling> {
-    const { policy } = this.#options
-    const { transaction, draft, messageId, findings } = received
-    if (policy.concerns(transaction))
-      return policy.judge({
-        messageId,
-        receivedAt: received.receivedAt,
-        transaction,
-        draft,
-        sizeBytes: received.sizeBytes,
-        record: (event) => findings.push(event),
-        keep: (chunks) => bodies.keep(messageId, chunks),
-      })
-    const { sender, recipients } = transaction
-    const group = { sender, recipients, hold: null, connector: null, requireTls: false }
-    return { kind: 'pass', forms: [{ draft, groups: [group] }], refused: [], dropped: [], notices: [] }
+  #judge(received: Received, bodies: MessageBodies): Promise<Ruling> {
+    const { transaction, draft, messageId, receivedAt, sizeBytes, findings } = received
+    return this.#options.policy.judge({
+      messageId,
+      receivedAt,
+      transaction,
+      draft,
+      sizeBytes,
+      record: (event) => findings.push(event),
+      keep: (chunks) => bodies.keep(messageId, chunks),
+    })
   }
 
   /** Each form as a message of the queue. One has the id that the client is told: the unchanged one, if there is one. */
@@ -205,7 +227,7 @@ export class MessageReception implements Reception {
       messageId: id,
       receivedAt,
       findings: received.findings,
-      facts: { messageId: messageIdOf(draft.header), eightBit },
+      facts: { ...received.facts, messageId: messageIdOf(draft.header), eightBit },
       writer,
       sizeBytes: writer.sizeBytes - trace.length,
       draft,
@@ -256,13 +278,9 @@ export class MessageReception implements Reception {
       event: 'accepted',
       messageId,
       internetMessageId: facts.messageId,
-      networkMessageId: networkMessageIdOf(received.draft.header),
+      networkMessageId: facts.networkMessageId,
       from: transaction.sender.from,
-      recipients: messages.flatMap(({ items }) =>
-        items.flatMap(({ recipients, connector }) =>
-          recipients.map(({ address }) => ({ address, connector })),
-        ),
-      ),
+      recipients: placesOf(messages),
       forms: messages.length > 1 ? messages.map(({ id }) => id) : null,
       client: transaction.session.client,
       sizeBytes: writer.sizeBytes,
@@ -286,7 +304,7 @@ export class MessageReception implements Reception {
     const refused: RefusedMessage = {
       messageId,
       internetMessageId: received?.facts.messageId ?? null,
-      networkMessageId: received && networkMessageIdOf(received.draft.header),
+      networkMessageId: received?.facts.networkMessageId ?? null,
       recipients: transaction.recipients.map(({ address }) => address),
       sizeBytes: received?.sizeBytes ?? null,
       by: byPolicy ? 'policy' : 'reception',
@@ -337,6 +355,14 @@ export class MessageReception implements Reception {
   }
 }
 
+function placesOf(messages: readonly NewMessage[]): { address: string; connector: string }[] {
+  const places: { address: string; connector: string }[] = []
+  for (const { items } of messages)
+    for (const { recipients, connector } of items)
+      for (const { address } of recipients) places.push({ address, connector })
+  return places
+}
+
 /** A ruling about the message, not a fault of its form or its way. */
 class RefusedByPolicy extends MessageRefused {
   override name = 'RefusedByPolicy'
@@ -351,18 +377,11 @@ interface Arrival {
 }
 
 interface Received extends Arrival {
-  readonly facts: Pick<IntakeFacts, 'messageId' | 'eightBit'>
+  readonly facts: Pick<IntakeFacts, 'messageId' | 'networkMessageId' | 'eightBit'>
   readonly writer: BodyWriter
   /** Without our trace field. */
   readonly sizeBytes: number
   readonly draft: Draft
-}
-
-const networkMessageIdField =
-  /^x-ms-exchange-organization-network-message-id:[ \t]*([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\r$/im
-
-function networkMessageIdOf(header: Buffer): string | null {
-  return networkMessageIdField.exec(header.toString('latin1'))?.[1] ?? null
 }
 
 function messageIdOf(header: Buffer): string | null {

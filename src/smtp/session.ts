@@ -342,7 +342,8 @@ class OpenTransaction implements Transaction {
   readonly sender: EnvelopeSender
   readonly declaredSizeBytes: number | null
   readonly recipients: EnvelopeRecipient[] = []
-  readonly #addresses = new Set<string>()
+  /** Of its recipients, from the second on: most have one. */
+  #addresses: Set<string> | null = null
 
   constructor(session: Session, sender: EnvelopeSender, declaredSizeBytes: number | null) {
     this.session = session
@@ -351,12 +352,14 @@ class OpenTransaction implements Transaction {
   }
 
   has(address: string): boolean {
-    return this.#addresses.has(address)
+    return this.#addresses?.has(address) ?? this.recipients[0]?.address === address
   }
 
   add(recipient: EnvelopeRecipient): void {
-    this.#addresses.add(recipient.address)
     this.recipients.push(recipient)
+    if (this.#addresses !== null) this.#addresses.add(recipient.address)
+    else if (this.recipients.length > 1)
+      this.#addresses = new Set(this.recipients.map(({ address }) => address))
   }
 }
 

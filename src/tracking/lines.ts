@@ -7,6 +7,7 @@
  * field of its own stands in custom-data, as Exchange writes it: `S:Name=Value`.
  */
 import { assertNever } from '../assert-never.ts'
+import { isoInstant } from '../instant.ts'
 import { messageIdOf } from '../message-id.ts'
 import type { MailEvent } from '../observe/events.ts'
 import { formatReply, printable, type Reply } from '../reply.ts'
@@ -223,7 +224,7 @@ function attemptLines(
     'custom-data': customData(
       ['Item', event.itemId],
       ['Attempts', String(event.attempts)],
-      ['NextAttempt', event.event === 'deferred' ? instant(event.nextAttemptAt) : null],
+      ['NextAttempt', event.event === 'deferred' ? isoInstant(event.nextAttemptAt) : null],
       ['Uncertain', event.event === 'deferred' && event.uncertain ? 'true' : null],
       ['Expired', event.event === 'expired' ? 'true' : null],
     ),
@@ -319,7 +320,7 @@ function lines(
   { at }: LineContext,
   fields: { -readonly [Field in TrackingField]?: string | undefined },
 ): string[] {
-  fields['date-time'] = instant(at)
+  fields['date-time'] = isoInstant(at)
   fields['recipient-count'] = recipients.length === 0 ? '' : String(recipients.length)
   fields.directionality = 'Originating'
   fields['transport-traffic-type'] = 'Email'
@@ -344,7 +345,7 @@ const pathText = (from: string): string => (from === '' ? nullPath : from)
 
 /** When the message was received, and how long it was here in seconds. */
 function latency(delayMs: number, { at, hostname }: LineContext): string {
-  return `${instant(at - delayMs)};LSRV=${hostname}:TOTAL=${(delayMs / 1000).toFixed(3)}`
+  return `${isoInstant(at - delayMs)};LSRV=${hostname}:TOTAL=${(delayMs / 1000).toFixed(3)}`
 }
 
 function customData(...values: readonly (readonly [name: string, value: string | null])[]): string {
@@ -358,16 +359,3 @@ const inBars = (parts: readonly string[]): string =>
   parts.map((part) => printable(part).replaceAll('|', '/')).join('|')
 
 const replyText = (reply: Reply): string => printable(formatReply(reply))
-
-/** Making the text of a date costs more than the rest of a line; most events fall into the second of the one before. */
-let secondOfLast = Number.NaN
-let textOfLast = ''
-
-function instant(at: number): string {
-  const second = Math.floor(at / 1000)
-  if (second !== secondOfLast) {
-    textOfLast = new Date(second * 1000).toISOString().slice(0, 20)
-    secondOfLast = second
-  }
-  return `${textOfLast}${String(at - second * 1000).padStart(3, '0')}Z`
-}

@@ -12,6 +12,7 @@ import { mkdir, open, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../clock.ts'
 import type { MailEvent } from '../observe/events.ts'
+import { LineBuffer } from '../observe/line-buffer.ts'
 import type { Log } from '../observe/log.ts'
 import { fileHead } from './csv.ts'
 import { expendable, fileName, hourOf, type Keeping, maxFileBytes, parseFileName } from './files.ts'
@@ -27,7 +28,7 @@ export interface TrackingLogOptions extends Keeping {
 }
 
 /** Some 20,000 lines. */
-const maxWaitingChars = 8 * 1024 ** 2
+const maxWaitingBytes = 8 * 1024 ** 2
 const gatherMs = 200
 const retryMs = 2_000
 const stopDeadlineMs = 2_000
@@ -36,7 +37,9 @@ const sweepMs = 10 * 60_000
 /** Lines of one hour, in their order. */
 interface Batch {
   readonly hourAt: number
-  readonly lines: string[]
+  readonly lines: LineBuffer
+  /** Those in front, which are being written; whole lines. */
+  taken: Buffer
 }
 
 /** The file that is being written. */
@@ -56,7 +59,7 @@ export class TrackingLog {
   /** Lines about refused messages that were too many. */
   #leftOut = 0
   #batches: Batch[] = []
-  #waitingChars = 0
+  #waitingBytes = 0
   #dropped = 0
   #failing = false
   #file: OpenFile | null = null
@@ -139,16 +142,21 @@ export class TrackingLog {
   }
 
   #add(line: string, at: number): void {
-    if (this.#waitingChars + line.length > maxWaitingChars) {
+    const bytes = this.#batchOf(hourOf(at)).lines.add(line, maxWaitingBytes - this.#waitingBytes)
+    if (bytes === 0) {
       this.#dropped++
       return
     }
-    const hourAt = hourOf(at)
-    const last = this.#batches.at(-1)
-    if (last?.hourAt === hourAt) last.lines.push(line)
-    else this.#batches.push({ hourAt, lines: [line] })
-    this.#waitingChars += line.length
+    this.#waitingBytes += bytes
     if (this.#timer === null) this.#writeAfter(this.#failing ? retryMs : gatherMs)
+  }
+
+  #batchOf(hourAt: number): Batch {
+    const last = this.#batches.at(-1)
+    if (last?.hourAt === hourAt) return last
+    const batch = { hourAt, lines: new LineBuffer(), taken: nothing }
+    this.#batches.push(batch)
+    return batch
   }
 
   #writeAfter(delayMs: number | null): void {
@@ -165,9 +173,11 @@ export class TrackingLog {
   /** Never rejects. */
   async #write(): Promise<void> {
     try {
-      for (let batch = this.#batches[0]; batch !== undefined; batch = this.#batches[0]) {
+      while (this.#waitingBytes > 0) {
+        const batch = this.#batches[0]!
         await this.#writeBatch(batch)
-        if (batch.lines.length === 0 && this.#batches[0] === batch) this.#batches.shift()
+        // The last one stays, and its memory with it: most likely there is more for it.
+        if (this.#batches.length > 1 && batch.lines.length === 0) this.#batches.shift()
       }
       this.#succeeded()
     } catch (error) {
@@ -177,9 +187,10 @@ export class TrackingLog {
 
   /** What could be written is no longer in the batch afterwards; lines may be added to it meanwhile. */
   async #writeBatch(batch: Batch): Promise<void> {
-    while (batch.lines.length > 0) {
-      const lines = batch.lines.splice(0, linesAtOnce)
-      const bytes = Buffer.from(lines.join(''))
+    for (;;) {
+      if (batch.taken.length === 0) batch.taken = batch.lines.take()
+      if (batch.taken.length === 0) return
+      const bytes = firstLines(batch.taken)
       let written = 0
       try {
         const file = await this.#fileFor(batch.hourAt)
@@ -190,9 +201,9 @@ export class TrackingLog {
         }
       } finally {
         // A line of which only the beginning could be written is written again, into the next file.
-        const rest = written === bytes.length ? [] : linesFrom(lines, written)
-        batch.lines.unshift(...rest)
-        this.#waitingChars -= charsOf(lines) - charsOf(rest)
+        const done = bytes.subarray(0, written).lastIndexOf(lineFeed) + 1
+        batch.taken = batch.taken.subarray(done)
+        this.#waitingBytes -= done
       }
     }
   }
@@ -274,19 +285,15 @@ export class TrackingLog {
   }
 }
 
-/** At most some megabyte, where lines are as long as usual. */
-const linesAtOnce = 2048
+const nothing = Buffer.alloc(0)
+/** No value holds one: it stands at the end of each line only. */
+const lineFeed = 0x0a
+const bytesAtOnce = 1024 ** 2
 
-function linesFrom(lines: readonly string[], writtenBytes: number): string[] {
-  let bytes = 0
-  const first = lines.findIndex((line) => {
-    bytes += Buffer.byteLength(line)
-    return bytes > writtenBytes
-  })
-  return lines.slice(first)
+/** As many as are written at once; the size of a file is looked at between. */
+function firstLines(bytes: Buffer): Buffer {
+  return bytes.length <= bytesAtOnce ? bytes : bytes.subarray(0, bytes.indexOf(lineFeed, bytesAtOnce - 1) + 1)
 }
-
-const charsOf = (lines: readonly string[]): number => lines.reduce((sum, { length }) => sum + length, 0)
 
 async function sizedFiles(dir: string) {
   const files = (await readdir(dir)).map(parseFileName).filter((file) => file !== null)

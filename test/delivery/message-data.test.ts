@@ -80,3 +80,23 @@ it('hands the dot over together with the last piece', async () => {
   expect(writes).toEqual(['one\r\n', 'two\r\n.\r\n'])
   expect(steps).toEqual(['progress 1', 'dot after 1'])
 })
+
+it('adds nothing but dots and line ends, by the definition octet by octet', () => {
+  fc.assert(
+    fc.property(octets, cuts, (parts, at) => {
+      const body = parts.join('')
+      let slow = ''
+      let last = '\n'
+      for (const octet of body) {
+        if (last === '\r' && octet !== '\n') slow += '\n'
+        if (octet === '\n' && last !== '\r') slow += '\r'
+        if (octet === '.' && (last === '\n' || last === '\r')) slow += '.'
+        slow += octet
+        last = octet
+      }
+      const end = last === '\n' ? '.\r\n' : last === '\r' ? '\n.\r\n' : '\r\n.\r\n'
+      expect(stuffed(body, at)).toBe(slow + end)
+    }),
+    { numRuns: 2000 },
+  )
+})

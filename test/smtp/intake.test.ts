@@ -57,6 +57,22 @@ describe('facts', () => {
       'Received-SPF: a\r\nMessage-IDs: x\r\n\r\n',
       { receivedCount: 0, messageId: null },
     ],
+    [
+      'the first network message id that can be read, in the header only',
+      [
+        ...['Subject: x', ' X-MS-Exchange-Organization-Network-Message-Id: no', 'X-Other: y'],
+        'X-MS-Exchange-Organization-Network-Message-Id: 4711',
+        'x-ms-exchange-organization-network-message-id:\t8f2B0001-0000-4000-8000-00000000000a',
+        'X-MS-Exchange-Organization-Network-Message-Id: 00000000-0000-0000-0000-000000000000',
+        ...['', 'body', ''],
+      ].join('\r\n'),
+      { networkMessageId: '8f2B0001-0000-4000-8000-00000000000a' },
+    ],
+    [
+      'a network message id only behind the header',
+      'a: b\r\n\r\nX-MS-Exchange-Organization-Network-Message-Id: 00000000-0000-0000-0000-000000000000\r\n',
+      { networkMessageId: null },
+    ],
     ['a folded Message-ID', 'message-id:\r\n <1@example.com>\r\n\r\n', { messageId: '<1@example.com>' }],
     [
       'the first of two Message-IDs',
