@@ -121,35 +121,46 @@ local epoch, bytes = unpack(redis.call('HMGET', KEYS[1], 'epoch', 'bytes'))
 local items, mostItems, mostBytes = redis.call('ZCARD', base .. 'items'), tonumber(ARGV[2]), tonumber(ARGV[3])
 bytes = tonumber(bytes or 0)
 
--- Where each put begins in the arguments, its messages, the ids of its items, their keys, and the size of it all.
-local puts, keys, ids, distinct = {}, {}, {}, {}
-local at = 4
+-- Where each put begins in the arguments, and the ids of all items.
+local puts, ids, at = {}, {}, 4
 while at <= #ARGV do
-  local put = { call = ARGV[at], messages = {}, ids = {}, keys = {}, size = 0 }
-  local messages = tonumber(ARGV[at + 1])
+  puts[#puts + 1] = at
+  local messages = ARGV[at + 1]
   at = at + 2
   for _ = 1, messages do
-    table.insert(put.messages, at)
-    table.insert(put.keys, base .. 'message:' .. ARGV[at])
-    put.size = put.size + ARGV[at + 1]
-    local n = tonumber(ARGV[at + 4])
+    local n = ARGV[at + 4]
     at = at + messageWidth
     for _ = 1, n do
-      table.insert(put.ids, ARGV[at])
-      table.insert(put.keys, base .. 'item:' .. ARGV[at])
+      ids[#ids + 1] = ARGV[at]
       at = at + itemWidth
     end
   end
-  for _, key in ipairs(put.keys) do
-    table.insert(keys, key)
-    distinct[key] = true
-  end
-  for _, id in ipairs(put.ids) do table.insert(ids, id) end
-  table.insert(puts, put)
 end
--- Bodies that were set beside this script, and that no message has.
-local function forget(put)
-  for _, from in ipairs(put.messages) do
+-- Most often nobody has ever heard of any of them, which two looks show.
+local isLate = anyRemoved(ids)
+
+-- Where its messages begin, their keys and those of its items, the ids, and the size of it all.
+local function read(at)
+  local messages, keys, ids, size = {}, {}, {}, 0
+  local from = at + 2
+  for i = 1, ARGV[at + 1] do
+    messages[i] = from
+    keys[#keys + 1] = base .. 'message:' .. ARGV[from]
+    size = size + ARGV[from + 1]
+    local n = ARGV[from + 4]
+    from = from + messageWidth
+    for _ = 1, n do
+      keys[#keys + 1] = base .. 'item:' .. ARGV[from]
+      ids[#ids + 1] = ARGV[from]
+      from = from + itemWidth
+    end
+  end
+  return messages, keys, ids, size
+end
+
+-- A body that was set beside this script, and that no message has.
+local function forget(messages)
+  for _, from in ipairs(messages) do
     local id, name = ARGV[from], ARGV[from + 3]
     if ARGV[from + 2] == 'beside' and redis.call('HGET', base .. 'message:' .. id, 'name') ~= name then
       unlink(base .. 'body:' .. name)
@@ -157,64 +168,49 @@ local function forget(put)
   end
 end
 
-if epoch ~= ARGV[1] then
-  local answers = {}
-  for n, put in ipairs(puts) do
-    forget(put)
-    answers[n] = { 'epoch' }
-  end
-  write()
-  return answers
-end
-
--- Most often nothing of the whole group was ever there, which one look shows.
-local function isNew()
-  for _, key in ipairs(keys) do
-    if not distinct[key] then return false end
-    distinct[key] = nil
-  end
-  return callWith(keys, 'EXISTS') == 0 and not anyRemoved(ids)
-end
-local allNew = isNew()
-
-local function repeated(put)
-  for _, from in ipairs(put.messages) do
+local function repeated(call, messages, ids)
+  for _, from in ipairs(messages) do
     local by = redis.call('HGET', base .. 'message:' .. ARGV[from], 'by')
-    if by and by ~= put.call then return { 'exists' } end
+    if by and by ~= call then return { 'exists' } end
   end
   local answer = { 'done', tostring(items), tostring(bytes) }
-  for _, id in ipairs(put.ids) do
+  for n, id in ipairs(ids) do
     local owner, fence, ends = unpack(redis.call('HMGET', base .. 'item:' .. id, 'o', 'f', 'l'))
-    table.insert(answer, owner == put.call and ends ~= '0' and fence or '0')
+    answer[3 + n] = owner == call and ends ~= '0' and fence or '0'
   end
   return answer
 end
 
-local function take(put)
-  if not allNew and (callWith(put.keys, 'EXISTS') > 0 or anyRemoved(put.ids)) then
-    forget(put)
-    return repeated(put)
+local function fault(messages, count, size)
+  if epoch ~= ARGV[1] then return 'epoch' end
+  if items + count > mostItems or bytes + size > mostBytes then return 'full' end
+  for _, from in ipairs(messages) do
+    if unstaged(from) then return 'unstaged' end
   end
-  if items + #put.ids > mostItems or bytes + put.size > mostBytes then
-    forget(put)
-    return { 'full' }
+end
+
+local function put(at)
+  local call = ARGV[at]
+  local messages, keys, ids, size = read(at)
+  if epoch == ARGV[1] and (callWith(keys, 'EXISTS') > 0 or isLate and anyRemoved(ids)) then
+    forget(messages)
+    return repeated(call, messages, ids)
   end
-  for _, from in ipairs(put.messages) do
-    if unstaged(from) then
-      forget(put)
-      return { 'unstaged' }
-    end
+  local refusal = fault(messages, #ids, size)
+  if refusal then
+    forget(messages)
+    return { refusal }
   end
-  items, bytes = items + #put.ids, bytes + put.size
+  items, bytes = items + #ids, bytes + size
   local answer = { 'done', tostring(items), tostring(bytes) }
-  for _, from in ipairs(put.messages) do
-    for _, fence in ipairs(addMessage(from, put.call)) do table.insert(answer, fence) end
+  for _, from in ipairs(messages) do
+    for _, fence in ipairs(addMessage(from, call)) do answer[#answer + 1] = fence end
   end
   return answer
 end
 
 local answers = {}
-for n, put in ipairs(puts) do answers[n] = answerOf(take, put) end
+for n, from in ipairs(puts) do answers[n] = answerOf(put, from) end
 write()
 return answers
 `),
