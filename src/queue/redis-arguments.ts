@@ -23,24 +23,18 @@ export function messageArguments(
   message: NewMessage,
   { lease, besideAs }: { lease?: PutLease; besideAs?: string } = {},
 ): readonly Argument[] {
-  return [
-    message.id,
-    bodySize(message.body),
-    ...bodyArguments(message, besideAs),
-    message.items.length,
-    ...message.items.flatMap((item) =>
-      itemArguments(item, lease?.itemIds.includes(item.id) ? lease.until : 0),
-    ),
-  ]
+  const { id, body, items } = message
+  const [where, bodyOrName] = bodyArguments(message, besideAs)
+  const args: Argument[] = [id, bodySize(body), where, bodyOrName, items.length]
+  for (const item of items) addItem(args, item, lease?.itemIds.includes(item.id) ? lease.until : 0)
+  return args
 }
 
 export function outcomeArguments({ items, dsn }: Outcome): readonly Argument[] {
-  return [
-    items.length,
-    dsn === null ? 0 : 1,
-    ...items.flatMap((item) => itemArguments(item, 0)),
-    ...(dsn === null ? [] : messageArguments(dsn)),
-  ]
+  const args: Argument[] = [items.length, dsn === null ? 0 : 1]
+  for (const item of items) addItem(args, item, 0)
+  if (dsn !== null) args.push(...messageArguments(dsn))
+  return args
 }
 
 export function rateArguments(window: RateWindow, now: number): readonly Argument[] {
@@ -50,12 +44,24 @@ export function rateArguments(window: RateWindow, now: number): readonly Argumen
   return [countedAs(window), first, last, current, roomBeside(window), amount, lifeMs(window), most]
 }
 
-function itemArguments(item: QueueItem, leasedUntil: number): readonly Argument[] {
+/** One item among the arguments: what itemWidth in redis-lua.ts counts. */
+function addItem(args: Argument[], item: QueueItem, leasedUntil: number): void {
   const held = item.suspended === null ? 0 : 1
-  return [item.id, item.connector, item.nextAttemptAt, deadlineOf(item), held, encodeItem(item), leasedUntil]
+  args.push(
+    item.id,
+    item.connector,
+    item.nextAttemptAt,
+    deadlineOf(item),
+    held,
+    encodeItem(item),
+    leasedUntil,
+  )
 }
 
-function bodyArguments(message: NewMessage, besideAs: string | undefined): readonly Argument[] {
+function bodyArguments(
+  message: NewMessage,
+  besideAs: string | undefined,
+): readonly [where: Argument, bodyOrName: Argument] {
   const { body } = message
   if (body.kind === 'inline') return besideAs === undefined ? ['inline', body.bytes] : ['beside', besideAs]
   const { chunks, name } = stageOf(message)

@@ -236,10 +236,14 @@ class RedisQueue implements Queue, ChunkStore {
     this.#requireOpen()
     this.#health.refuse()
     const tokens = await this.#track(this.#put(messages, step))
-    return itemIds.flatMap((itemId) => {
-      const token = tokens.get(itemId)
-      return token === undefined ? [] : this.#hold({ itemId, token, expiresAt: until })
-    })
+    const ids = messages.flatMap(({ items }) => items.map(({ id }) => id))
+    return itemIds
+      .map((itemId) => {
+        const token = tokens[ids.indexOf(itemId)]!
+        return { itemId, token, expiresAt: until }
+      })
+      .filter(({ token }) => token !== '0')
+      .map((lease) => this.#hold(lease))
   }
 
   /** In a Cluster bodies go through the script: there is no transaction that could move. */
@@ -247,27 +251,30 @@ class RedisQueue implements Queue, ChunkStore {
     const call = this.#store.newCall()
     const isCluster = this.#store.partitions.length > 1
     const bodies: NamedBody[] = []
-    const args = messages.flatMap((message) => {
+    const args: Argument[] = [call, messages.length]
+    let items = 0
+    let bytes = 0
+    for (const message of messages) {
       const { id, body } = message
-      if (isCluster || body.kind !== 'inline') return messageArguments(message, { lease })
+      items += message.items.length
+      bytes += bodySize(body)
+      if (isCluster || body.kind !== 'inline') {
+        args.push(...messageArguments(message, { lease }))
+        continue
+      }
       // A name of its own: a put that is refused must not touch the body of a message that was there before.
       const besideAs = `${id}.${call}`
       bodies.push({ name: besideAs, bytes: body.bytes })
-      return messageArguments(message, { lease, besideAs })
-    })
-    return {
-      args: [call, messages.length, ...args],
-      bodies,
-      items: messages.reduce((sum, { items }) => sum + items.length, 0),
-      bytes: messages.reduce((sum, { body }) => sum + bodySize(body), 0),
+      args.push(...messageArguments(message, { lease, besideAs }))
     }
+    return { args, bodies, items, bytes }
   }
 
-  /** Resolves with the tokens of the leases that the messages' items have from this call. */
+  /** Resolves with the token of the lease that each item of the messages has from this call, '0' where it has none. */
   async #put(
     messages: readonly NewMessage[],
     { args, bodies, items, bytes }: Omit<Step, 'onTrouble'>,
-  ): Promise<ReadonlyMap<string, string>> {
+  ): Promise<readonly string[]> {
     let doubtful = false
     const onTrouble = (unknown: boolean) => {
       doubtful ||= unknown
@@ -282,7 +289,7 @@ class RedisQueue implements Queue, ChunkStore {
         answer = await puts.take(step)
       }
       if (answer[0] !== 'done') this.#refuse(answer[0], `message ${messages[0]!.id}`)
-      return tokensOf(messages, answer.slice(3))
+      return answer.slice(3)
     } catch (error) {
       if (doubtful) this.#doubtful.add(messages)
       if (doubtful && this.#connection.ready) void this.#track(this.#doubtful.cancel())
@@ -529,12 +536,6 @@ class RedisQueue implements Queue, ChunkStore {
     work.then(done, done)
     return work
   }
-}
-
-/** `fences` of all items in their order; 0 stands for an item that is not leased. */
-function tokensOf(messages: readonly NewMessage[], fences: readonly string[]): ReadonlyMap<string, string> {
-  const items = messages.flatMap((message) => message.items)
-  return new Map(items.flatMap(({ id }, n) => (fences[n] === '0' ? [] : [[id, fences[n]!]])))
 }
 
 /** What an operator's change makes of the item; null where it is so already. */
