@@ -529,8 +529,21 @@ class Connection extends SMTPConnection {
   }
 }
 
-/** smtp-server's parser with our reading of the data, which goes to a `Content` instead of a stream. */
+/** Then it is others' turn: a flight of commands must not keep them waiting. */
+const mostCommandsInTurn = 100
+const LF = 0x0a
+const CR = 0x0d
+const nothing = Buffer.alloc(0)
+
+type Done = (error?: Error | null) => void
+
+/**
+ * smtp-server's parser with our reading, of octets as they are: of the commands, and of the data, which goes to a
+ * `Content` instead of a stream.
+ */
 class Parser extends SMTPStream {
+  /** Of what was read: commands that were not taken up yet, or the beginning of one. */
+  #input: Buffer = nothing
   #message: { readonly reader: DotReader; readonly content: Content } | null = null
   /** Reads what came behind the final dot. */
   #resume: (() => void) | null = null
@@ -542,7 +555,59 @@ class Parser extends SMTPStream {
     this.dataBytes = 0
   }
 
-  override _feedDataStream(chunk: Buffer, done: (error?: Error | null) => void): void {
+  override _write(chunk: Buffer, _encoding: BufferEncoding | 'buffer', done: Done): void {
+    if (this._dataMode && !this.isClosed) {
+      this._feedDataStream(chunk, done)
+      return
+    }
+    this.#input = this.#input.length === 0 ? chunk : Buffer.concat([this.#input, chunk])
+    this.#readCommands(done)
+  }
+
+  /** A command whose answer takes time is the last of its turn; its answer begins another. */
+  #readCommands(done: Done): void {
+    for (let commands = 0; commands < mostCommandsInTurn; commands++) {
+      const line = this.#nextLine(done)
+      if (line === null) return
+      let state: 'asked' | 'answered' | 'waiting' = 'asked'
+      this.oncommand(line, () => {
+        if (state === 'waiting') this.#readCommands(done)
+        else state = 'answered'
+      })
+      if (state === 'asked') {
+        state = 'waiting'
+        return
+      }
+    }
+    setImmediate(() => this.#readCommands(done))
+  }
+
+  /** Without its line end; null where what was read holds no further command, of which `done` is told. */
+  #nextLine(done: Done): Buffer | null {
+    const input = this.#input
+    if (this.isClosed || this._dataMode) {
+      this.#input = nothing
+      if (this.isClosed || input.length === 0) done()
+      else this._feedDataStream(input, done)
+      return null
+    }
+    const lineFeed = input.indexOf(LF)
+    const isWhole = lineFeed !== -1
+    const end = isWhole && input[lineFeed - 1] === CR ? lineFeed - 1 : lineFeed
+    if ((isWhole ? end : input.length) > this._maxCommandLength) {
+      this.#input = nothing
+      done(this._commandTooLong())
+      return null
+    }
+    if (!isWhole) {
+      done()
+      return null
+    }
+    this.#input = lineFeed + 1 === input.length ? nothing : input.subarray(lineFeed + 1)
+    return input.subarray(0, end)
+  }
+
+  override _feedDataStream(chunk: Buffer, done: Done): void {
     const { reader, content } = this.#message!
     const piece = reader.write(chunk)
     this.dataBytes += piece.content.length
