@@ -477,10 +477,18 @@ class Connection extends SMTPConnection {
   }
 
   async #complete(transaction: Transaction, message: { parser: Parser; content: Content }): Promise<void> {
+    const { reception, listener } = this.#context
     const { parser, content } = message
-    const reply = await this.#verdict(transaction, content)
+    let reply: Reply
+    try {
+      reply = await reception.message(transaction, content, listener)
+      if (isPositive(reply) && !content.ended) throw new Error('A message was accepted before its end')
+    } catch (error) {
+      this.#context.log.error({ err: error, session: this.id }, 'A message could not be received')
+      reply = localError
+    }
     // Who is refused early is read to the final dot all the same, since many clients listen only then. But not for ever.
-    const rest = content.ended ? 'ended' : await content.discard(this.#context.listener.maxMessageSize)
+    const rest = content.ended ? 'ended' : await content.discard(listener.maxMessageSize)
     this.#content = null
     this.#protocol?.note(`received ${parser.dataBytes} octets of content`)
     this.#session.endTransaction({ accepted: isPositive(reply) })
@@ -489,18 +497,6 @@ class Connection extends SMTPConnection {
     if (rest === 'too-much') this.#stopReading()
     else if (this.#farewell !== null) this.#dismiss(this.#farewell)
     else parser.continue()
-  }
-
-  async #verdict(transaction: Transaction, content: Content): Promise<Reply> {
-    const { reception, listener, log } = this.#context
-    try {
-      const reply = await reception.message(transaction, content, listener)
-      if (!isPositive(reply) || content.ended) return reply
-      throw new Error('A message was accepted before its end')
-    } catch (error) {
-      log.error({ err: error, session: this.id }, 'A message could not be received')
-      return localError
-    }
   }
 
   #end(farewell: Reply): void {
@@ -635,13 +631,15 @@ const lineTooLong = permanent('5.2', 'Line too long', 500)
 
 /** RFC 5321 §4.2.1. Line ends are ours alone: what a text holds of controls cannot make another reply of it. */
 function asSent({ reply, lines }: Answer): string {
-  if (lines === undefined) return `${formatReply(reply).replace(controls, ' ')}\r\n`
-  const all = [reply.text, ...lines].map((text) => formatReply({ ...reply, text }).replace(controls, ' '))
+  if (lines === undefined) return `${withoutControls(formatReply(reply))}\r\n`
+  const all = [reply.text, ...lines].map((text) => withoutControls(formatReply({ ...reply, text })))
   const last = all.pop()!
   return `${all.map((line) => `${line.slice(0, 3)}-${line.slice(4)}\r\n`).join('')}${last}\r\n`
 }
 
-const controls = /[\u0000-\u001f\u007f-\u009f]/g
+const control = /[\u0000-\u001f\u007f-\u009f]/
+const controls = new RegExp(control, 'g')
+const withoutControls = (text: string): string => (control.test(text) ? text.replace(controls, ' ') : text)
 
 const ignoreBrokenSocket = (): void => {}
 

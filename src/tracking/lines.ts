@@ -81,7 +81,7 @@ function receiveLines(event: Named<'accepted'>, context: LineContext): string[] 
     'custom-data': customData(
       ['User', client.user],
       ['TLS', event.tls],
-      ['Connectors', [...new Set(recipients.map(({ connector }) => connector))].join('|')],
+      ['Connectors', connectorsOf(recipients)],
     ),
   })
   for (const form of event.forms ?? [])
@@ -99,6 +99,11 @@ function receiveLines(event: Named<'accepted'>, context: LineContext): string[] 
         }),
       )
   return received
+}
+
+function connectorsOf(recipients: readonly { readonly connector: string }[]): string {
+  if (recipients.length === 1) return recipients[0]!.connector
+  return [...new Set(recipients.map(({ connector }) => connector))].join('|')
 }
 
 /** Before DATA there is no message. What is refused there was never received: the client has it still. */
