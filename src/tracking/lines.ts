@@ -335,13 +335,14 @@ function lines(
       recipients.length <= maxRecipientsInLine
         ? recipients
         : recipients.slice(from, from + maxRecipientsInLine)
-    fields['recipient-address'] = joinList(some.map(({ address }) => address))
+    fields['recipient-address'] = joinList(some.map(addressOf))
     fields['recipient-status'] = some[0]?.reply === undefined ? '' : joinList(some.map(statusOf))
     all.push(formatLine(fields))
   }
   return all
 }
 
+const addressOf = ({ address }: Recipient): string => address
 const statusOf = ({ reply }: Recipient): string => (reply === undefined ? '' : replyText(reply))
 
 /** As Exchange writes the null reverse-path. */
