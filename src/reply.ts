@@ -48,15 +48,18 @@ export function formatReply(reply: Reply): string {
  */
 export function parseReply(raw: string): Reply | null {
   if (raw.includes('\n')) return parseLines(raw)
-  const match = oneLine.exec(raw)
-  if (match === null) return null
-  const [start, code, enhanced] = match
-  const isOfClass = enhanced !== undefined && enhanced[0] === code![0]
-  const text = raw.slice(isOfClass ? start.length : 4)
-  return { code: Number(code), enhanced: isOfClass ? enhanced : null, text: printable(text.trim()) }
+  if (!replyCode.test(raw)) return null
+  const code = Number(raw.slice(0, 3))
+  enhancedCode.lastIndex = 4
+  if (raw[4] !== raw[0] || !enhancedCode.test(raw))
+    return { code, enhanced: null, text: printable(raw.slice(4).trim()) }
+  const end = enhancedCode.lastIndex
+  return { code, enhanced: raw.slice(4, end), text: printable(raw.slice(end).trim()) }
 }
 
-const oneLine = /^([2-5]\d\d)(?:[ -](?:([245]\.\d{1,3}\.\d{1,3})(?: |$))?|$)/
+const replyCode = /^[2-5]\d\d(?:[ -]|$)/
+/** RFC 3463 §2, where it stands. */
+const enhancedCode = /[245]\.\d{1,3}\.\d{1,3}(?= |$)/y
 
 function parseLines(raw: string): Reply | null {
   const lines = raw.split(/\r?\n/).filter((line) => line !== '')

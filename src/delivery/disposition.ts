@@ -64,13 +64,13 @@ export function dispose(
   const concluded = answers.map((answer) => conclude(answer, { host: attempt.host, outOfTime }))
   const attempts = item.attempts + 1
   const retryAt = goesOnAtOnce(concluded) ? options.now : nextRetryAt(options.schedule, attempts, options)
-  const waiting = concluded.filter((one) => one.fate === 'deferred')
+  const waiting = concluded.find((one) => one.fate === 'deferred')
   const attempted = changed(item, {
     recipients: replacePending(item, concluded),
     attempts,
     // Not after the expiry, so that a long wait does not stretch the time a sender is left without an answer.
     nextAttemptAt: Math.min(retryAt, item.expiresAt),
-    lastError: waiting[0] ? `${attempt.host}: ${formatReply(waiting[0].reply)}` : item.lastError,
+    lastError: waiting ? `${attempt.host}: ${formatReply(waiting.reply)}` : item.lastError,
   })
   return disposition(attempted, concluded, {
     now: options.now,
@@ -240,10 +240,9 @@ function isTooManyRecipients(reply: Reply): boolean {
 
 /** The same section: the rest goes in the next transaction, without a wait. It ends, as each delivers somebody. */
 function goesOnAtOnce(concluded: readonly Concluded[]): boolean {
-  const waiting = concluded.filter((one) => one.fate === 'deferred')
   return (
     concluded.some((one) => one.fate === 'delivered') &&
-    waiting.every((one) => isTooManyRecipients(one.reply))
+    concluded.every((one) => one.fate !== 'deferred' || isTooManyRecipients(one.reply))
   )
 }
 
@@ -274,7 +273,7 @@ function disposition(
   const rest = circumstances.delayNoticeDue ? { ...item, delayNoticeAt: null } : item
   const report = reportOn(rest, concluded, circumstances)
   return {
-    items: pendingOf(rest).length > 0 ? [rest] : [],
+    items: rest.recipients.some((recipient) => recipient.state === 'pending') ? [rest] : [],
     report,
     events: (id) =>
       eventsOf(rest, concluded, { circumstances, dsnId: report?.kind === 'failed' ? id : null }),
@@ -286,12 +285,14 @@ function reportOn(
   concluded: readonly Concluded[],
   circumstances: Circumstances,
 ): Report | null {
-  const recipients = concluded.flatMap((one): ReportedRecipient[] => {
+  const { lastAttemptAt } = circumstances
+  const recipients: ReportedRecipient[] = []
+  for (const one of concluded) {
     const fate = reportableFate(one, circumstances)
-    if (fate === null) return []
+    if (fate === null) continue
     const { address, orcpt, lastHost: host } = one.recipient
-    return [{ address, orcpt, fate, reply: one.reply, host, lastAttemptAt: circumstances.lastAttemptAt }]
-  })
+    recipients.push({ address, orcpt, fate, reply: one.reply, host, lastAttemptAt })
+  }
   return reportOf(item, recipients)
 }
 
@@ -349,10 +350,12 @@ function eventsOf(
   const { host, now, uncertain } = options.circumstances
   const { id: itemId, messageId, connector, attempts, sizeBytes, nextAttemptAt, internetMessageId } = item
   const { from } = item.sender
-  const of = (fate: Concluded['fate']) =>
-    concluded
-      .filter((one) => one.fate === fate)
-      .map((one) => ({ address: one.recipient.address, reply: one.reply }))
+  const of = (fate: Concluded['fate']) => {
+    const recipients: { address: string; reply: Reply }[] = []
+    for (const { fate: its, recipient, reply } of concluded)
+      if (its === fate) recipients.push({ address: recipient.address, reply })
+    return recipients
+  }
   const delayMs = now - item.receivedAt
   const events: MailEvent[] = []
   const delivered = of('delivered')

@@ -52,8 +52,10 @@ export interface SmtpSession extends EventEmitter {
   /** Who waits for a reply, in the order of the commands. */
   readonly _responseActions: ((reply: string) => void)[]
   /** Replies nobody has taken yet, and the beginning of the next one. */
-  readonly _responseQueue: readonly string[]
+  readonly _responseQueue: string[]
   readonly _remainder: string
+  /** Hands the next reply to who waits for it. */
+  _processResponse: () => void
 }
 
 export interface HostConnectionOptions {
@@ -106,6 +108,8 @@ export class HostConnection implements SmartHostConnection, Wire {
     this.#deadline = new Deadline(() => this.#break('timed out'), {
       resolutionMs: Math.min(1000, shortestMs / 4),
     })
+    // The protocol log hears of replies from nodemailer.
+    if (options.protocol === null) answerAtOnce(smtp)
     smtp.on('error', (error: HostError) => this.#break(reasonOf(error)))
     smtp.on('end', () => this.#break(hostClosed))
   }
@@ -257,5 +261,25 @@ export class HostConnection implements SmartHostConnection, Wire {
     // After QUIT nodemailer closes with what TLS wants said at the end, and needs no help.
     if (!this.#smtp.destroyed || !this.#closed) this.close()
     waiting?.broke(reason)
+  }
+}
+
+/** One line, in ASCII; what else there may be, and the 421 of a host that goes away, is nodemailer's to read. */
+const usualReply = /^(?!421)[2-5]\d\d [\x20-\x7e]*$/
+
+/**
+ * nodemailer hands over one reply in a turn of the event loop; those to a flight of commands come together, and each
+ * turn costs more than the reply.
+ */
+function answerAtOnce(smtp: SmtpSession): void {
+  const read = smtp._processResponse
+  smtp._processResponse = () => {
+    while (
+      !smtp.destroyed &&
+      smtp._responseActions.length > 0 &&
+      usualReply.test(smtp._responseQueue[0] ?? '')
+    )
+      smtp._responseActions.shift()!.call(smtp, smtp._responseQueue.shift()!)
+    read.call(smtp)
   }
 }

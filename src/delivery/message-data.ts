@@ -98,17 +98,9 @@ export class DotStuffing {
     if (piece.length === 0) return piece
     const last = this.#last
     this.#last = piece[piece.length - 1]!
-    const lacking = lackingIn(piece, last)
-    if (lacking === 'nothing') return piece
-    const parts: Buffer[] = []
-    let from = 0
-    const insertAt = lacking === 'dots' ? everyLine : everyOctet
-    insertAt(piece, last, (at, insertion) => {
-      parts.push(piece.subarray(from, at), insertion)
-      from = at
-    })
-    parts.push(piece.subarray(from))
-    return Buffer.concat(parts)
+    const dots = missingDots(piece, last)
+    if (dots === null) return repaired(piece, last)
+    return dots.length === 0 ? piece : withDots(piece, dots)
   }
 
   /** The final dot on a line of its own. */
@@ -130,45 +122,52 @@ const insertions = {
   dot: Buffer.from('.'),
 }
 
-type Insert = (at: number, insertion: Buffer) => void
-
 /**
- * Whether something has to be inserted: dots, or line ends too. Native searches are many times as fast as a look at each
- * octet: where each LF stands right behind the next CR, there is no bare one. Most mail ends here.
+ * Before which octets a dot has to be inserted; null where there are bare CR or LF. Native searches are many times as
+ * fast as a look at each octet: where each LF stands right behind the next CR, none of them is bare.
  */
-function lackingIn(piece: Buffer, last: number): 'nothing' | 'dots' | 'line ends' {
+function missingDots(piece: Buffer, last: number): readonly number[] | null {
   const first = insertionBetween(last, piece[0]!)
-  if (first !== null && first !== insertions.dot) return 'line ends'
-  let dots = first !== null
-  let at = 0
-  if (piece[0] === LF) {
-    at = 1
-    dots ||= piece[1] === dot
-  }
-  for (;;) {
+  if (first !== null && first !== insertions.dot) return null
+  const dots = first === null ? [] : [0]
+  // Behind a CR of the piece before, an LF is no bare one.
+  for (let at = piece[0] === LF ? 1 : 0, isLine = at === 1; ; isLine = true) {
+    if (isLine && piece[at] === dot) dots.push(at)
     const lineFeed = piece.indexOf(LF, at)
     const carriageReturn = piece.indexOf(CR, at)
-    if (lineFeed === -1 && (carriageReturn === -1 || carriageReturn === piece.length - 1))
-      return dots ? 'dots' : 'nothing'
-    if (lineFeed === -1 || carriageReturn !== lineFeed - 1) return 'line ends'
+    if (lineFeed === -1) return carriageReturn === -1 || carriageReturn === piece.length - 1 ? dots : null
+    if (carriageReturn !== lineFeed - 1) return null
     at = lineFeed + 1
-    dots ||= piece[at] === dot
   }
 }
 
-/** Where no line end lacks. */
-function everyLine(piece: Buffer, last: number, insert: Insert): void {
-  if (last === LF && piece[0] === dot) insert(0, insertions.dot)
-  for (let at = piece.indexOf(LF); at >= 0; at = piece.indexOf(LF, at + 1))
-    if (piece[at + 1] === dot) insert(at + 1, insertions.dot)
+function withDots(piece: Buffer, dots: readonly number[]): Buffer {
+  const stuffed = Buffer.allocUnsafe(piece.length + dots.length)
+  let length = 0
+  let from = 0
+  for (const at of dots) {
+    length += piece.copy(stuffed, length, from, at)
+    stuffed[length++] = dot
+    from = at
+  }
+  piece.copy(stuffed, length, from)
+  return stuffed
 }
 
-function everyOctet(piece: Buffer, last: number, insert: Insert): void {
+/** Octet by octet: no mail but damaged mail comes here. */
+function repaired(piece: Buffer, last: number): Buffer {
+  const parts: Buffer[] = []
+  let from = 0
   for (const [at, octet] of piece.entries()) {
     const insertion = insertionBetween(last, octet)
-    if (insertion !== null) insert(at, insertion)
+    if (insertion !== null) {
+      parts.push(piece.subarray(from, at), insertion)
+      from = at
+    }
     last = octet
   }
+  parts.push(piece.subarray(from))
+  return Buffer.concat(parts)
 }
 
 function insertionBetween(last: number, octet: number): Buffer | null {

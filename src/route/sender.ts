@@ -30,10 +30,14 @@ export function senderIdentity(setting: SenderIdentity, senders: Senders): strin
  * changes nothing (`"sales"@example.com`) must not evade a binding either.
  */
 export function senderKey(address: string): string {
+  if (isKey.test(address)) return address
   const local = address.slice(0, address.lastIndexOf('@'))
   const plain = local.startsWith('"') ? local.slice(1, -1).replace(/\\(.)/g, '$1') : local
   return `${plain.normalize('NFC').toLowerCase()}@${domainOf(address)}`
 }
+
+/** In which nothing changes, as in most. */
+const isKey = /^[a-z0-9.+_-]+@[^@"]*$/
 
 function canonical(address: string | null): string | null {
   if (address === null) return null

@@ -67,12 +67,8 @@ export class Content implements AsyncIterableIterator<Buffer> {
     return this
   }
 
-  async next(): Promise<IteratorResult<Buffer, undefined>> {
-    if (!this.#isReady) await this.#ready()
-    const bytes = this.#take()
-    if (bytes !== null) return { done: false, value: bytes }
-    if (this.#state === 'ended') return { done: true, value: undefined }
-    throw new ContentCutOff('The connection closed before the message was complete')
+  next(): Promise<IteratorResult<Buffer, undefined>> {
+    return this.#isReady ? this.#result() : this.#ready().then(() => this.#result())
   }
 
   async return(): Promise<IteratorResult<Buffer, undefined>> {
@@ -98,6 +94,13 @@ export class Content implements AsyncIterableIterator<Buffer> {
     return new Promise((resolve) => {
       this.#wakeReader = resolve
     })
+  }
+
+  #result(): Promise<IteratorResult<Buffer, undefined>> {
+    const bytes = this.#take()
+    if (bytes !== null) return Promise.resolve({ done: false, value: bytes })
+    if (this.#state === 'ended') return Promise.resolve({ done: true, value: undefined })
+    return Promise.reject(new ContentCutOff('The connection closed before the message was complete'))
   }
 
   /** Null at the end, good or bad. */

@@ -17,6 +17,7 @@ export class DotReader {
   /** How much of CRLF the octets so far end with. The data begins at the beginning of a line. */
   #lineEnd: 'none' | 'cr' | 'crlf' = 'crlf'
 
+  /** The chunk is this reader's from now on. */
   write(chunk: Buffer): DataPiece {
     const input = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk])
     this.#held = nothing
@@ -61,11 +62,13 @@ function nextDot(input: Buffer, from: number): number {
   return at === -1 ? -1 : at + 2
 }
 
-/** The input without some of its octets; the input itself as long as there are none to leave out. */
+/**
+ * The input without some of its octets; they are taken out where it lies, as nobody else reads it any more. What stands
+ * behind the last octet left out is not moved before `upTo`.
+ */
 class Unstuffed {
   readonly #input: Buffer
-  #copy: Buffer | null = null
-  #copiedBytes = 0
+  #length = 0
   #from = 0
 
   constructor(input: Buffer) {
@@ -73,14 +76,17 @@ class Unstuffed {
   }
 
   leaveOut(at: number): void {
-    this.#copy ??= Buffer.allocUnsafe(this.#input.length)
-    this.#copiedBytes += this.#input.copy(this.#copy, this.#copiedBytes, this.#from, at)
+    this.#keep(at)
     this.#from = at + 1
   }
 
   upTo(end: number): Buffer {
-    if (this.#copy === null) return this.#input.subarray(0, end)
-    this.#copiedBytes += this.#input.copy(this.#copy, this.#copiedBytes, this.#from, end)
-    return this.#copy.subarray(0, this.#copiedBytes)
+    this.#keep(end)
+    return this.#input.subarray(0, this.#length)
+  }
+
+  #keep(end: number): void {
+    if (this.#from > 0) this.#input.copyWithin(this.#length, this.#from, end)
+    this.#length += end - this.#from
   }
 }

@@ -240,7 +240,8 @@ type HeaderFacts = Pick<IntakeFacts, 'header' | 'receivedCount' | 'messageId' | 
 
 /** White space before the colon is obsolete (RFC 5322 §4.5), but a loop must be seen all the same. */
 const received = /received[ \t]*:/iy
-const messageIdField = /message-id[ \t]*:((?:[^\r]|\r\n[ \t])*)/iy
+const messageIdField = /message-id[ \t]*:/iy
+const restOfField = /(?:[^\r]|\r\n[ \t])*/y
 const networkMessageIdField =
   /x-ms-exchange-organization-network-message-id:[ \t]*([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\r\n/iy
 
@@ -256,7 +257,8 @@ function readHeader(header: Buffer): HeaderFacts {
       if (received.test(text)) receivedCount++
     } else if (initial === 0x6d && messageId === null) {
       messageIdField.lastIndex = at
-      messageId = readMessageId(messageIdField.exec(text))
+      if (messageIdField.test(text))
+        messageId = readMessageId(header, { text, from: messageIdField.lastIndex })
     } else if (initial === 0x78 && networkMessageId === null) {
       networkMessageIdField.lastIndex = at
       networkMessageId = networkMessageIdField.exec(text)?.[1] ?? null
@@ -267,7 +269,10 @@ function readHeader(header: Buffer): HeaderFacts {
   return { header, receivedCount, messageId, networkMessageId }
 }
 
-function readMessageId(field: RegExpExecArray | null): string | null {
-  const value = field?.[1]?.replace(/\r\n/g, '').trim()
+/** Read from the octets: cut out of the text, it would keep all of the text in memory for as long as the item lives. */
+function readMessageId(header: Buffer, { text, from }: { text: string; from: number }): string | null {
+  restOfField.lastIndex = from
+  restOfField.test(text)
+  const value = header.toString('latin1', from, restOfField.lastIndex).replace(/\r\n/g, '').trim()
   return value ? printable(value) : null
 }

@@ -477,10 +477,18 @@ class Connection extends SMTPConnection {
   }
 
   async #complete(transaction: Transaction, message: { parser: Parser; content: Content }): Promise<void> {
+    const { reception, listener } = this.#context
     const { parser, content } = message
-    const reply = await this.#verdict(transaction, content)
+    let reply: Reply
+    try {
+      reply = await reception.message(transaction, content, listener)
+      if (isPositive(reply) && !content.ended) throw new Error('A message was accepted before its end')
+    } catch (error) {
+      this.#context.log.error({ err: error, session: this.id }, 'A message could not be received')
+      reply = localError
+    }
     // Who is refused early is read to the final dot all the same, since many clients listen only then. But not for ever.
-    const rest = content.ended ? 'ended' : await content.discard(this.#context.listener.maxMessageSize)
+    const rest = content.ended ? 'ended' : await content.discard(listener.maxMessageSize)
     this.#content = null
     this.#protocol?.note(`received ${parser.dataBytes} octets of content`)
     this.#session.endTransaction({ accepted: isPositive(reply) })
@@ -489,18 +497,6 @@ class Connection extends SMTPConnection {
     if (rest === 'too-much') this.#stopReading()
     else if (this.#farewell !== null) this.#dismiss(this.#farewell)
     else parser.continue()
-  }
-
-  async #verdict(transaction: Transaction, content: Content): Promise<Reply> {
-    const { reception, listener, log } = this.#context
-    try {
-      const reply = await reception.message(transaction, content, listener)
-      if (!isPositive(reply) || content.ended) return reply
-      throw new Error('A message was accepted before its end')
-    } catch (error) {
-      log.error({ err: error, session: this.id }, 'A message could not be received')
-      return localError
-    }
   }
 
   #end(farewell: Reply): void {
@@ -529,8 +525,21 @@ class Connection extends SMTPConnection {
   }
 }
 
-/** smtp-server's parser with our reading of the data, which goes to a `Content` instead of a stream. */
+/** Then it is others' turn: a flight of commands must not keep them waiting. */
+const mostCommandsInTurn = 100
+const LF = 0x0a
+const CR = 0x0d
+const nothing = Buffer.alloc(0)
+
+type Done = (error?: Error | null) => void
+
+/**
+ * smtp-server's parser with our reading, of octets as they are: of the commands, and of the data, which goes to a
+ * `Content` instead of a stream.
+ */
 class Parser extends SMTPStream {
+  /** Of what was read: commands that were not taken up yet, or the beginning of one. */
+  #input: Buffer = nothing
   #message: { readonly reader: DotReader; readonly content: Content } | null = null
   /** Reads what came behind the final dot. */
   #resume: (() => void) | null = null
@@ -542,7 +551,59 @@ class Parser extends SMTPStream {
     this.dataBytes = 0
   }
 
-  override _feedDataStream(chunk: Buffer, done: (error?: Error | null) => void): void {
+  override _write(chunk: Buffer, _encoding: BufferEncoding | 'buffer', done: Done): void {
+    if (this._dataMode && !this.isClosed) {
+      this._feedDataStream(chunk, done)
+      return
+    }
+    this.#input = this.#input.length === 0 ? chunk : Buffer.concat([this.#input, chunk])
+    this.#readCommands(done)
+  }
+
+  /** A command whose answer takes time is the last of its turn; its answer begins another. */
+  #readCommands(done: Done): void {
+    for (let commands = 0; commands < mostCommandsInTurn; commands++) {
+      const line = this.#nextLine(done)
+      if (line === null) return
+      let state: 'asked' | 'answered' | 'waiting' = 'asked'
+      this.oncommand(line, () => {
+        if (state === 'waiting') this.#readCommands(done)
+        else state = 'answered'
+      })
+      if (state === 'asked') {
+        state = 'waiting'
+        return
+      }
+    }
+    setImmediate(() => this.#readCommands(done))
+  }
+
+  /** Without its line end; null where what was read holds no further command, of which `done` is told. */
+  #nextLine(done: Done): Buffer | null {
+    const input = this.#input
+    if (this.isClosed || this._dataMode) {
+      this.#input = nothing
+      if (this.isClosed || input.length === 0) done()
+      else this._feedDataStream(input, done)
+      return null
+    }
+    const lineFeed = input.indexOf(LF)
+    const isWhole = lineFeed !== -1
+    const end = isWhole && input[lineFeed - 1] === CR ? lineFeed - 1 : lineFeed
+    if ((isWhole ? end : input.length) > this._maxCommandLength) {
+      this.#input = nothing
+      done(this._commandTooLong())
+      return null
+    }
+    if (!isWhole) {
+      done()
+      return null
+    }
+    this.#input = lineFeed + 1 === input.length ? nothing : input.subarray(lineFeed + 1)
+    return input.subarray(0, end)
+  }
+
+  override _feedDataStream(chunk: Buffer, done: Done): void {
     const { reader, content } = this.#message!
     const piece = reader.write(chunk)
     this.dataBytes += piece.content.length
@@ -570,13 +631,15 @@ const lineTooLong = permanent('5.2', 'Line too long', 500)
 
 /** RFC 5321 §4.2.1. Line ends are ours alone: what a text holds of controls cannot make another reply of it. */
 function asSent({ reply, lines }: Answer): string {
-  if (lines === undefined) return `${formatReply(reply).replace(controls, ' ')}\r\n`
-  const all = [reply.text, ...lines].map((text) => formatReply({ ...reply, text }).replace(controls, ' '))
+  if (lines === undefined) return `${withoutControls(formatReply(reply))}\r\n`
+  const all = [reply.text, ...lines].map((text) => withoutControls(formatReply({ ...reply, text })))
   const last = all.pop()!
   return `${all.map((line) => `${line.slice(0, 3)}-${line.slice(4)}\r\n`).join('')}${last}\r\n`
 }
 
-const controls = /[\u0000-\u001f\u007f-\u009f]/g
+const control = /[\u0000-\u001f\u007f-\u009f]/
+const controls = new RegExp(control, 'g')
+const withoutControls = (text: string): string => (control.test(text) ? text.replace(controls, ' ') : text)
 
 const ignoreBrokenSocket = (): void => {}
 

@@ -22,7 +22,7 @@ export interface Refusal {
 
 /** Reads what follows `MAIL `. */
 export function parseMail(argument: string, options: { maxMessageSize: number }): MailArgument | Refusal {
-  const command = splitCommand(argument, /^FROM:\s*/i)
+  const command = splitCommand(argument, 'FROM:')
   if (command === null) return refuse(null, permanent('5.4', 'Syntax: MAIL FROM:<address>', 501))
   const { path } = command
   const parameters = readParameters(command.parameters, mailParameters)
@@ -50,7 +50,7 @@ export function parseRcpt(
   argument: string,
   options: { smtpUtf8: boolean; hostname: string },
 ): EnvelopeRecipient | Refusal {
-  const command = splitCommand(argument, /^TO:\s*/i)
+  const command = splitCommand(argument, 'TO:')
   if (command === null) return refuse(null, permanent('5.4', 'Syntax: RCPT TO:<address>', 501))
   const { path } = command
   const parameters = readParameters(command.parameters, rcptParameters)
@@ -81,9 +81,9 @@ const isAscii = (text: string): boolean => /^[\x00-\x7f]*$/.test(text)
  */
 const pathAndRest = /^<((?:"(?:[^"\\]|\\.)*"|[^"<>])*)>(?: +(.*))?$/
 
-function splitCommand(argument: string, keyword: RegExp): { path: string; parameters: string } | null {
-  const colon = keyword.exec(argument)
-  const match = colon && pathAndRest.exec(argument.slice(colon[0].length).trimEnd())
+function splitCommand(argument: string, keyword: string): { path: string; parameters: string } | null {
+  if (argument.slice(0, keyword.length).toUpperCase() !== keyword) return null
+  const match = pathAndRest.exec(argument.slice(keyword.length).trim())
   return match ? { path: match[1]!, parameters: match[2] ?? '' } : null
 }
 

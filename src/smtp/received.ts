@@ -2,7 +2,6 @@
  * The trace field we put before a message (RFC 5321 §4.4): who handed it over, how, to which relay, under which
  * id. It names a recipient only where there is one, so that a blind copy stays blind, and no user names.
  */
-import { isIPv6 } from 'node:net'
 import type { Transaction } from './transaction.ts'
 
 export function receivedField(options: {
@@ -39,7 +38,7 @@ export function dateTime(epochMs: number): string {
 
 function addressLiteral(address: string | null): string {
   if (address === null) return 'unknown'
-  return isIPv6(address) ? `[IPv6:${address}]` : `[${address}]`
+  return address.includes(':') ? `[IPv6:${address}]` : `[${address}]`
 }
 
 /** Null for a name that is neither a domain nor an address literal: it could say anything, so it is left out. */

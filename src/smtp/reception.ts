@@ -105,9 +105,13 @@ export class MessageReception implements Reception {
 
   async #take(received: Received, bodies: MessageBodies): Promise<Reply> {
     const { policy, deliver } = this.#options
-    const messages = policy.concerns(received.transaction)
-      ? await this.#takeJudged(received, bodies)
-      : await this.#takeAsItIs(received)
+    let messages: readonly NewMessage[]
+    if (policy.concerns(received.transaction)) messages = await this.#takeJudged(received, bodies)
+    else {
+      messages = [this.#asItIs(received)]
+      await handOver(messages, this.#options)
+      this.#recordAccepted(received, messages)
+    }
     for (const { items } of messages)
       for (const { suspended, connector } of items) {
         const pace = suspended === null ? deliver.pace(connector) : null
@@ -116,16 +120,12 @@ export class MessageReception implements Reception {
     return success('6.0', `Queued as ${received.messageId}`)
   }
 
-  /** Most mail: policy has nothing to say to it. */
-  async #takeAsItIs(received: Received): Promise<readonly NewMessage[]> {
-    const { transaction, draft } = received
-    const { sender, recipients } = transaction
+  /** As most mail goes on: policy has nothing to say to it. */
+  #asItIs(received: Received): NewMessage {
+    const { sender, recipients } = received.transaction
     const group = { sender, recipients, hold: null, connector: null, requireTls: false }
-    const form = { draft, groups: [group] }
-    const messages = [this.#message(form, { stored: received, routes: this.#options.routes() })]
-    await handOver(messages, this.#options)
-    this.#recordAccepted(received, messages)
-    return messages
+    const form = { draft: received.draft, groups: [group] }
+    return this.#message(form, { stored: received, routes: this.#options.routes() })
   }
 
   async #takeJudged(received: Received, bodies: MessageBodies): Promise<readonly NewMessage[]> {
@@ -153,8 +153,10 @@ export class MessageReception implements Reception {
     const begun = writer.write(trace)
     if (begun !== undefined) await begun
     const intake = new Intake(source.limits)
-    for await (const chunk of source.content) {
-      const writing = writer.write(intake.write(chunk))
+    // Who stops early leaves the rest where it is: the connection reads it to its end.
+    const chunks = source.content[Symbol.asyncIterator]()
+    for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) {
+      const writing = writer.write(intake.write(next.value))
       if (writing !== undefined) await writing
     }
     const facts = intake.end()

@@ -35,21 +35,47 @@ export function fileHead(at: number): string {
   ].join('\r\n')
 }
 
-/** One line, with the CRLF that Exchange ends lines with. Written out: a loop over the names costs four times as much. */
+/**
+ * One line, with the CRLF that Exchange ends lines with. Written out: a loop over the names costs four times as much. And
+ * joined: put together piece by piece, a line is made of thirty objects.
+ */
 export function formatLine(fields: TrackingFields): string {
   const f = fields
-  return (
-    `${cell(f['date-time'])},${cell(f['client-ip'])},${cell(f['client-hostname'])},${cell(f['server-ip'])},` +
-    `${cell(f['server-hostname'])},${cell(f['source-context'])},${cell(f['connector-id'])},${cell(f.source)},` +
-    `${cell(f['event-id'])},${cell(f['internal-message-id'])},${cell(f['message-id'])},` +
-    `${cell(f['network-message-id'])},${cell(f['recipient-address'])},${cell(f['recipient-status'])},` +
-    `${cell(f['total-bytes'])},${cell(f['recipient-count'])},${cell(f['related-recipient-address'])},` +
-    `${cell(f.reference)},${cell(f['message-subject'])},${cell(f['sender-address'])},${cell(f['return-path'])},` +
-    `${cell(f['message-info'])},${cell(f.directionality)},${cell(f['tenant-id'])},` +
-    `${cell(f['original-client-ip'])},${cell(f['original-server-ip'])},${cell(f['custom-data'])},` +
-    `${cell(f['transport-traffic-type'])},${cell(f['log-id'])},${schemaVersion}\r\n`
-  )
+  return [
+    cell(f['date-time']),
+    cell(f['client-ip']),
+    cell(f['client-hostname']),
+    cell(f['server-ip']),
+    cell(f['server-hostname']),
+    cell(f['source-context']),
+    cell(f['connector-id']),
+    cell(f.source),
+    cell(f['event-id']),
+    cell(f['internal-message-id']),
+    cell(f['message-id']),
+    cell(f['network-message-id']),
+    cell(f['recipient-address']),
+    cell(f['recipient-status']),
+    cell(f['total-bytes']),
+    cell(f['recipient-count']),
+    cell(f['related-recipient-address']),
+    cell(f.reference),
+    cell(f['message-subject']),
+    cell(f['sender-address']),
+    cell(f['return-path']),
+    cell(f['message-info']),
+    cell(f.directionality),
+    cell(f['tenant-id']),
+    cell(f['original-client-ip']),
+    cell(f['original-server-ip']),
+    cell(f['custom-data']),
+    cell(f['transport-traffic-type']),
+    cell(f['log-id']),
+    lineEnd,
+  ].join(',')
 }
+
+const lineEnd = `${schemaVersion}\r\n`
 
 /** Null where the line is not whole: another number of fields, or a quote that never ends. */
 export function parseLine(line: string): Record<TrackingField, string> | null {

@@ -81,7 +81,7 @@ function receiveLines(event: Named<'accepted'>, context: LineContext): string[] 
     'custom-data': customData(
       ['User', client.user],
       ['TLS', event.tls],
-      ['Connectors', [...new Set(recipients.map(({ connector }) => connector))].join('|')],
+      ['Connectors', connectorsOf(recipients)],
     ),
   })
   for (const form of event.forms ?? [])
@@ -99,6 +99,11 @@ function receiveLines(event: Named<'accepted'>, context: LineContext): string[] 
         }),
       )
   return received
+}
+
+function connectorsOf(recipients: readonly { readonly connector: string }[]): string {
+  if (recipients.length === 1) return recipients[0]!.connector
+  return [...new Set(recipients.map(({ connector }) => connector))].join('|')
 }
 
 /** Before DATA there is no message. What is refused there was never received: the client has it still. */
@@ -330,13 +335,14 @@ function lines(
       recipients.length <= maxRecipientsInLine
         ? recipients
         : recipients.slice(from, from + maxRecipientsInLine)
-    fields['recipient-address'] = joinList(some.map(({ address }) => address))
+    fields['recipient-address'] = joinList(some.map(addressOf))
     fields['recipient-status'] = some[0]?.reply === undefined ? '' : joinList(some.map(statusOf))
     all.push(formatLine(fields))
   }
   return all
 }
 
+const addressOf = ({ address }: Recipient): string => address
 const statusOf = ({ reply }: Recipient): string => (reply === undefined ? '' : replyText(reply))
 
 /** As Exchange writes the null reverse-path. */

@@ -1,4 +1,6 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { domainOf } from '../../src/address.ts'
 import { type SenderIdentity, senderIdentity, senderKey } from '../../src/route/sender.ts'
 
 describe('senderIdentity', () => {
@@ -34,5 +36,18 @@ describe('senderKey', () => {
     ['mu\u0308ller@example.com', 'müller@example.com'],
   ])('compares %s as %s', (address, key) => {
     expect(senderKey(address)).toBe(key)
+  })
+
+  it('changes nothing in the usual form that the rule would change', () => {
+    const words = fc.constantFrom('a', 'B', '.', '+', '-', '_', '"', '\\', '@', 'é', 'u\u0308', '\u212a', '[')
+    fc.assert(
+      fc.property(fc.array(words, { maxLength: 8 }), (parts) => {
+        const address = `${parts.join('')}@example.com`
+        const local = address.slice(0, address.lastIndexOf('@'))
+        const plain = local.startsWith('"') ? local.slice(1, -1).replace(/\\(.)/g, '$1') : local
+        expect(senderKey(address)).toBe(`${plain.normalize('NFC').toLowerCase()}@${domainOf(address)}`)
+      }),
+      { numRuns: 2000 },
+    )
   })
 })
