@@ -10,6 +10,7 @@
  * - Commands of one turn of the event loop travel together (auto-pipelining). Not in a Cluster: when one node
  *   answers such a batch with MOVED and another part of it succeeded, ioredis neither follows nor learns.
  */
+import { createHash } from 'node:crypto'
 import { type Cluster, Redis } from 'ioredis'
 import type { Config } from '../config/schema.ts'
 import { messageIdPartitionDigit } from '../message-id.ts'
@@ -42,7 +43,11 @@ export interface Patience {
 /** What has a key `store`, and a hash tag, of its own: a partition of the queue, or the runtime state. */
 export type Part = number | 'state'
 
-type Step = (args: readonly Argument[]) => Promise<unknown>
+/** A script as Redis knows it, once it has been told the text. */
+interface Known {
+  readonly sha: string
+  readonly text: string
+}
 
 /** Takes the queue's scripts, unless it is given others. */
 export class RedisConnection<Script extends string = RedisScript> {
@@ -52,7 +57,7 @@ export class RedisConnection<Script extends string = RedisScript> {
   readonly #prefix: string
   readonly #authenticated: boolean
   readonly #client: Redis | Cluster
-  readonly #scripts: Readonly<Record<Script, string>>
+  readonly #scripts: ReadonlyMap<Script, Known>
   readonly #waiting = new Set<() => void>()
   #downSince: number | null = performance.now()
   #lastError: string | null = null
@@ -74,9 +79,15 @@ export class RedisConnection<Script extends string = RedisScript> {
     this.#prefix = settings.prefix
     this.#authenticated = url.password !== null
     const { nodeName, scripts = redisScripts as Readonly<Record<Script, string>> } = options
-    this.#scripts = scripts
-    this.#client = createClient(settings, { url, nodeName, scripts })
+    this.#scripts = new Map(
+      (Object.entries(scripts) as [Script, string][]).map(([name, text]) => [
+        name,
+        { text, sha: sha1(text) },
+      ]),
+    )
+    this.#client = createClient(settings, { url, nodeName })
     this.#client.on('ready', () => {
+      this.#teach()
       this.#downSince = null
       this.#lastError = null
       this.#wake()
@@ -162,7 +173,7 @@ export class RedisConnection<Script extends string = RedisScript> {
     patience: Patience,
   ): Promise<unknown> {
     return this.#persist(
-      (again) => this.#call(`${script}Buffer`, [this.#store(part), ...args(again)]),
+      (again) => this.#call(script, [this.#store(part), ...args(again)], { asBytes: true }),
       patience,
     )
   }
@@ -174,8 +185,7 @@ export class RedisConnection<Script extends string = RedisScript> {
 
   /** What each master says about itself. */
   facts(): Promise<readonly RedisFacts[]> {
-    const nodes = this.#client instanceof Redis ? [this.#client] : this.#client.nodes('master')
-    return Promise.all(nodes.map((node) => this.#factsOf(node)))
+    return Promise.all(this.#nodes.map((node) => this.#factsOf(node)))
   }
 
   close(): void {
@@ -220,20 +230,23 @@ export class RedisConnection<Script extends string = RedisScript> {
   }
 
   async #transaction(
-    values: readonly (string | Buffer)[],
+    values: readonly Argument[],
     { script, args }: { script: Script; args: readonly Argument[] },
   ): Promise<unknown> {
-    const transaction = this.#client.multi().mset([...values])
-    const step = (
-      transaction as unknown as Record<string, (args: readonly Argument[]) => typeof transaction>
-    )[script]!
-    const results = await step.call(transaction, args).exec()
-    const [error, answer] = results![1]!
-    if (error === null) return answer
-    // The values were set all the same.
-    await this.#client.unlink(values.filter((value) => typeof value === 'string'))
-    if (error.message.startsWith('NOSCRIPT')) await this.#client.script('LOAD', this.#scripts[script])
-    throw error
+    const { sha, text } = this.#scripts.get(script)!
+    for (;;) {
+      const transaction = this.#client.multi().mset([...values])
+      const results = await transaction.evalsha(sha, 1, ...([args] as unknown as string[])).exec()
+      const [error, answer] = results![1]!
+      if (error === null) return answer
+      if (isUnknownScript(error)) {
+        // The values were set all the same, and are set again with it.
+        await this.#client.script('LOAD', text)
+        continue
+      }
+      await this.#client.unlink(values.filter((value) => typeof value === 'string'))
+      throw error
+    }
   }
 
   #tag(part: Part): string {
@@ -244,9 +257,37 @@ export class RedisConnection<Script extends string = RedisScript> {
     return `${this.#tag(part)}:store`
   }
 
-  /** The library flattens its arguments; 400,000 of them, each for itself, would not fit on the stack. */
-  #call(name: string, args: readonly Argument[]): Promise<unknown> {
-    return (this.#client as unknown as Record<string, Step>)[name]!(args)
+  get #nodes(): readonly Redis[] {
+    return this.#client instanceof Redis ? [this.#client] : this.#client.nodes('master')
+  }
+
+  /** Before anything else, so that no step has to be taken twice. A server that forgets them, or came later, asks. */
+  #teach(): void {
+    for (const node of this.#nodes)
+      for (const { text } of this.#scripts.values()) node.script('LOAD', text).catch(() => undefined)
+  }
+
+  /**
+   * By its digest; a server that has not heard of the script gets the text. Not by ioredis's own commands for scripts,
+   * which cost each pipeline a property for each. The library flattens its arguments; 400,000 of them, each for
+   * itself, would not fit on the stack.
+   */
+  async #call(
+    script: Script,
+    args: readonly Argument[],
+    { asBytes = false }: { asBytes?: boolean } = {},
+  ): Promise<unknown> {
+    const { sha, text } = this.#scripts.get(script)!
+    const client = this.#client as unknown as Record<
+      Evaluate,
+      (...args: readonly unknown[]) => Promise<unknown>
+    >
+    try {
+      return await client[asBytes ? 'evalshaBuffer' : 'evalsha'](sha, 1, args)
+    } catch (error) {
+      if (!isUnknownScript(error)) throw error
+      return client[asBytes ? 'evalBuffer' : 'eval'](text, 1, args)
+    }
   }
 
   #wake(): void {
@@ -276,6 +317,13 @@ function forbidden(error: unknown): null {
   if (error instanceof Error && /^(NOPERM|ERR unknown command)/i.test(error.message)) return null
   throw error
 }
+
+type Evaluate = 'evalsha' | 'evalshaBuffer' | 'eval' | 'evalBuffer'
+
+const sha1 = (text: string): string => createHash('sha1').update(text).digest('hex')
+
+const isUnknownScript = (error: unknown): boolean =>
+  error instanceof Error && error.message.startsWith('NOSCRIPT')
 
 /** Refusals that pass: the step was not taken, and may be later. */
 const passing =
@@ -329,7 +377,7 @@ const retryMs = (attempts: number): number => Math.min(attempts * 50, 1000)
 
 function createClient(
   settings: RedisSettings,
-  options: { url: RedisUrl; nodeName: string; scripts: Readonly<Record<string, string>> },
+  options: { url: RedisUrl; nodeName: string },
 ): Redis | Cluster {
   const { url } = options
   const common = {
@@ -345,9 +393,6 @@ function createClient(
     // After a failover an old connection may lead to a replica: 1 reconnects and leaves the repetition to us.
     reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? (1 as const) : false),
   }
-  const scripts = Object.fromEntries(
-    Object.entries(options.scripts).map(([name, lua]) => [name, { lua, numberOfKeys: 1 }]),
-  )
   const nodes = settings.nodes.map(parseNode)
   if (settings.mode === 'cluster') {
     return new Redis.Cluster(nodes.length > 0 ? nodes : [{ host: url.host, port: url.port }], {
@@ -358,7 +403,6 @@ function createClient(
       // No repetitions of its own, which would hide that a step was not sent at all.
       retryDelayOnFailover: 0,
       retryDelayOnClusterDown: 0,
-      scripts,
     })
   }
   const single = {
@@ -366,7 +410,6 @@ function createClient(
     enableOfflineQueue: false,
     enableAutoPipelining: true,
     retryStrategy: retryMs,
-    scripts,
   }
   if (settings.mode === 'single') return new Redis({ ...single, host: url.host, port: url.port, db: url.db })
   return new Redis({
