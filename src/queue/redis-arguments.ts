@@ -7,10 +7,10 @@ import { RedisStage } from './redis-stage.ts'
 
 export type Argument = string | number | Buffer
 
-/** A body that goes beside a script, under a name of its own. */
-export interface NamedBody {
+/** Bodies that go beside a script, together under a name of their own: field and bytes in turn. */
+export interface BodiesBeside {
   readonly name: string
-  readonly bytes: Buffer
+  readonly fields: readonly (string | Buffer)[]
 }
 
 export interface PutLease {
@@ -18,13 +18,13 @@ export interface PutLease {
   readonly until: number
 }
 
-/** `besideAs` names an inline body that goes beside the script. */
+/** `isBeside` where an inline body goes beside the script. */
 export function messageArguments(
   message: NewMessage,
-  { lease, besideAs }: { lease?: PutLease; besideAs?: string } = {},
+  { lease, isBeside = false }: { lease?: PutLease; isBeside?: boolean } = {},
 ): readonly Argument[] {
   const { id, body, items } = message
-  const [where, bodyOrName] = bodyArguments(message, besideAs)
+  const [where, bodyOrName] = bodyArguments(message, isBeside)
   const args: Argument[] = [id, bodySize(body), where, bodyOrName, items.length]
   for (const item of items) addItem(args, item, lease?.itemIds.includes(item.id) ? lease.until : 0)
   return args
@@ -60,10 +60,10 @@ function addItem(args: Argument[], item: QueueItem, leasedUntil: number): void {
 
 function bodyArguments(
   message: NewMessage,
-  besideAs: string | undefined,
+  isBeside: boolean,
 ): readonly [where: Argument, bodyOrName: Argument] {
   const { body } = message
-  if (body.kind === 'inline') return besideAs === undefined ? ['inline', body.bytes] : ['beside', besideAs]
+  if (body.kind === 'inline') return isBeside ? ['beside', ''] : ['inline', body.bytes]
   const { chunks, name } = stageOf(message)
   return chunks === 0 ? ['inline', ''] : [chunks, name]
 }

@@ -16,7 +16,7 @@ import type { Config } from '../config/schema.ts'
 import { messageIdPartitionDigit } from '../message-id.ts'
 import type { Log } from '../observe/log.ts'
 import { QueueFull, QueueUnavailable } from './queue.ts'
-import type { Argument, NamedBody } from './redis-arguments.ts'
+import type { Argument, BodiesBeside } from './redis-arguments.ts'
 import {
   durabilitySettings,
   isLoopback,
@@ -155,14 +155,12 @@ export class RedisConnection<Script extends string = RedisScript> {
   runBeside(
     script: Script,
     part: Part,
-    { bodies, args }: { bodies: readonly NamedBody[]; args: readonly Argument[] },
+    { bodies, args }: { bodies: BodiesBeside; args: readonly Argument[] },
     patience: Patience,
   ): Promise<unknown> {
-    const values = bodies.flatMap(({ name, bytes }) => [`${this.#tag(part)}:body:${name}`, bytes])
-    return this.#persist(
-      () => this.#transaction(values, { script, args: [this.#store(part), ...args] }),
-      patience,
-    )
+    const key = `${this.#tag(part)}:body:${bodies.name}`
+    const step = { script, args: [this.#store(part), ...args] }
+    return this.#persist(() => this.#transaction(key, bodies.fields, step), patience)
   }
 
   /** As `run`; `args` is asked for each attempt, and answers come as bytes. */
@@ -230,21 +228,22 @@ export class RedisConnection<Script extends string = RedisScript> {
   }
 
   async #transaction(
-    values: readonly Argument[],
+    key: string,
+    fields: BodiesBeside['fields'],
     { script, args }: { script: Script; args: readonly Argument[] },
   ): Promise<unknown> {
     const { sha, text } = this.#scripts.get(script)!
     for (;;) {
-      const transaction = this.#client.multi().mset([...values])
+      const transaction = this.#client.multi().hset(key, ...([fields] as unknown as string[]))
       const results = await transaction.evalsha(sha, 1, ...([args] as unknown as string[])).exec()
       const [error, answer] = results![1]!
       if (error === null) return answer
       if (isUnknownScript(error)) {
-        // The values were set all the same, and are set again with it.
+        // The bodies were set all the same, and are set again with it.
         await this.#client.script('LOAD', text)
         continue
       }
-      await this.#client.unlink(values.filter((value) => typeof value === 'string'))
+      await this.#client.unlink(key)
       throw error
     }
   }

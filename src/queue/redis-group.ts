@@ -6,14 +6,14 @@
  * While Redis does not answer, nobody waits behind a call that may wait long: the next one goes on its own patience.
  */
 import { QueueUnavailable } from './queue.ts'
-import type { Argument, NamedBody } from './redis-arguments.ts'
+import type { Argument } from './redis-arguments.ts'
 import type { Patience } from './redis-connection.ts'
 
 /** A step as it stands in the arguments of its script. */
 export interface Step {
   readonly args: readonly Argument[]
-  /** Bodies that go beside the script. */
-  readonly bodies: readonly NamedBody[]
+  /** Bodies that go beside the script, each behind the field it is to have there. */
+  readonly bodies: readonly (string | Buffer)[]
   readonly items: number
   readonly bytes: number
   /** Called when an attempt failed, before it is repeated: whether its outcome is unknown. */

@@ -46,6 +46,7 @@ const atOnce = `
 local function enter(set, score, id) redis.call('ZADD', base .. set, score, id) end
 local function delist(id) redis.call('ZREM', base .. 'items', id) end
 local function unlink(key) redis.call('UNLINK', key) end
+local function take(key, field) redis.call('HDEL', key, field) end
 local function grow(bytes) redis.call('HINCRBY', KEYS[1], 'bytes', bytes) end
 
 local function count(connector, by)
@@ -74,7 +75,7 @@ end
 
 const gathered = `
 local entered, unindexed, counted = {}, {}, {}
-local delisted, unlinked, removed, grown, fence = {}, {}, {}, 0, nil
+local delisted, unlinked, taken, removed, grown, fence = {}, {}, {}, {}, 0, nil
 
 local function listed(lists, name)
   lists[name] = lists[name] or {}
@@ -88,6 +89,10 @@ local function enter(set, score, id)
 end
 local function delist(id) delisted[#delisted + 1] = id end
 local function unlink(key) unlinked[#unlinked + 1] = key end
+local function take(key, field)
+  local list = listed(taken, key)
+  list[#list + 1] = field
+end
 local function grow(bytes) grown = grown + bytes end
 local function count(connector, by) counted[connector] = (counted[connector] or 0) + by end
 
@@ -138,6 +143,7 @@ local function write()
   end
   if grown ~= 0 then redis.call('HINCRBY', KEYS[1], 'bytes', grown) end
   callWith(unlinked, 'UNLINK')
+  for key, fields in pairs(taken) do callWith(fields, 'HDEL', key) end
   if #removed > 0 then
     callWith(removed, 'HSET', gone(0))
     redis.call('EXPIRE', gone(0), ${3 * rememberSeconds}, 'NX')
@@ -185,10 +191,16 @@ end
 -- itself (inline), was set beside the script (beside), or staged, in so many chunks.
 local messageWidth = 5
 
-local function unstaged(at)
-  local size, where, name = unpack(ARGV, at + 1, at + 3)
+-- The name that bodies beside this script have together, and the field of each.
+local beside
+local function fieldOf(id, call) return id .. '.' .. call end
+
+local function unstaged(at, call)
+  local id, size, where, name = unpack(ARGV, at, at + 3)
   if where == 'inline' then return false end
-  if where == 'beside' then return redis.call('STRLEN', base .. 'body:' .. name) ~= tonumber(size) end
+  if where == 'beside' then
+    return redis.call('HSTRLEN', base .. 'body:' .. beside, fieldOf(id, call)) ~= tonumber(size)
+  end
   return redis.call('HLEN', base .. 'body:' .. name) ~= tonumber(where)
 end
 
@@ -198,7 +210,7 @@ local function addMessage(at, call)
   if where == 'inline' then
     redis.call('HSET', key, 'by', call, 'size', size, 'refs', n, 'body', body)
   elseif where == 'beside' then
-    redis.call('HSET', key, 'by', call, 'size', size, 'refs', n, 'name', body)
+    redis.call('HSET', key, 'by', call, 'size', size, 'refs', n, 'name', beside)
   else
     redis.call('HSET', key, 'by', call, 'size', size, 'refs', n, 'chunks', where, 'name', body)
     redis.call('PERSIST', base .. 'body:' .. body)
@@ -221,12 +233,16 @@ end
 local function refer(messageId, by)
   if by == 0 then return end
   local key = base .. 'message:' .. messageId
-  local refs, size, chunks, name = unpack(redis.call('HMGET', key, 'refs', 'size', 'chunks', 'name'))
+  local refs, size, chunks, name, call = unpack(redis.call('HMGET', key, 'refs', 'size', 'chunks', 'name', 'by'))
   if (refs or 0) + by > 0 then
     redis.call('HINCRBY', key, 'refs', by)
   else
     unlink(key)
-    if name or chunks then unlink(base .. 'body:' .. (name or messageId)) end
+    if chunks then
+      unlink(base .. 'body:' .. (name or messageId))
+    elseif name then
+      take(base .. 'body:' .. name, fieldOf(messageId, call))
+    end
     grow(0 - (size or 0))
   end
 end

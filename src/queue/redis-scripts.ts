@@ -18,10 +18,10 @@
  *   item:<item id>         hash: j record, c connector, d next attempt, x deadline, h held (1 where suspended),
  *                          f fence of the last lease, l its end, o the call that took it, s the call that settled it
  *   message:<message id>   hash: size, refs (items that need the body), by (the call that put it),
- *                          body or name of the body, with chunks where that was staged (older ones have no name:
+ *                          body, or name of where it is, with chunks where it was staged (older ones have no name:
  *                          it is the message's id)
- *   body:<name>            a small body; where it was staged a hash: chunk number → bytes, which expires until its
- *                          message is put
+ *   body:<name>            hash: <message id>.<by> → body, of the small ones that came in one call; or of a staged
+ *                          one chunk number → bytes, which expires until its message is put
  *   gone:<period>          hash: item id → the call that removed the item, for a while: what arrives late finds it
  *   rate:<limit>:<length>:<key>  hash: slot of time → what was granted in it (rate.ts), and most, the limit; expires
  *   rates                  zset: <limit>:<length>:<key> by how full it was when it was last counted; also for a
@@ -41,13 +41,16 @@ const leasing = `
 local now, leasedUntil, call, again, reclaim = unpack(ARGV, 1, 5)
 local items, bytes = tonumber(ARGV[6]), tonumber(ARGV[7])
 
-local function take(answer, id, fence, record)
+local function give(answer, id, fence, record)
   local body = false
   local message = base .. 'message:' .. string.sub(id, 1, 20)
   local size = tonumber(redis.call('HGET', message, 'size') or bytes + 1)
   if size <= bytes and size <= ${64 * 1024} then
-    local inline, chunks, name = unpack(redis.call('HMGET', message, 'body', 'chunks', 'name'))
-    body = inline or (name and not chunks and redis.call('GET', base .. 'body:' .. name))
+    local inline, chunks, name, by = unpack(redis.call('HMGET', message, 'body', 'chunks', 'name', 'by'))
+    body = inline
+    if name and not chunks then
+      body = redis.call('HGET', base .. 'body:' .. name, fieldOf(string.sub(id, 1, 20), by))
+    end
     if body then bytes = bytes - size end
   end
   items = items - 1
@@ -69,7 +72,7 @@ local function lease(answer, id, connector)
   redis.call('ZREM', base .. 'due:' .. connector, id)
   redis.call('ZREM', base .. 'deadlines', id)
   redis.call('ZADD', base .. 'leased:' .. connector, leasedUntil, id)
-  take(answer, id, tostring(fence), item[1])
+  give(answer, id, tostring(fence), item[1])
 end
 
 local function reclaimExpired(connector)
@@ -87,7 +90,7 @@ local function takeOwn(answer, connector, limit)
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', base .. 'leased:' .. connector, leasedUntil, leasedUntil)) do
     local owner, fence, record = unpack(redis.call('HMGET', base .. 'item:' .. id, 'o', 'f', 'j'))
     if owner == call and taken < limit then
-      take(answer, id, fence, record)
+      give(answer, id, fence, record)
       taken = taken + 1
     end
   end
@@ -112,7 +115,8 @@ return redis.call('HMGET', KEYS[1], 'epoch', 'partitions', 'format')
 `),
 
   /**
-   * epoch, most items, most bytes, then each put in turn: call, number of messages, messages → for each put done
+   * epoch, most items, most bytes, name of the bodies beside, then each put in turn: call, number of messages, messages
+   * → for each put done
    * (also where it was done before) | epoch | full | exists | unstaged | failed and why; with done the
    * partition's items and bytes, and the fence of each item, 0 where it is not leased
    */
@@ -122,7 +126,8 @@ local items, mostItems, mostBytes = redis.call('ZCARD', base .. 'items'), tonumb
 bytes = tonumber(bytes or 0)
 
 -- Where each put begins in the arguments, and the ids of all items.
-local puts, ids, at = {}, {}, 4
+local puts, ids, at = {}, {}, 5
+beside = ARGV[4]
 while at <= #ARGV do
   puts[#puts + 1] = at
   local messages = ARGV[at + 1]
@@ -159,11 +164,11 @@ local function read(at)
 end
 
 -- A body that was set beside this script, and that no message has.
-local function forget(messages)
+local function forget(messages, call)
   for _, from in ipairs(messages) do
-    local id, name = ARGV[from], ARGV[from + 3]
-    if ARGV[from + 2] == 'beside' and redis.call('HGET', base .. 'message:' .. id, 'name') ~= name then
-      unlink(base .. 'body:' .. name)
+    local id, where = ARGV[from], ARGV[from + 2]
+    if where == 'beside' and redis.call('HGET', base .. 'message:' .. id, 'by') ~= call then
+      take(base .. 'body:' .. beside, fieldOf(id, call))
     end
   end
 end
@@ -181,11 +186,11 @@ local function repeated(call, messages, ids)
   return answer
 end
 
-local function fault(messages, count, size)
+local function fault(messages, call, count, size)
   if epoch ~= ARGV[1] then return 'epoch' end
   if items + count > mostItems or bytes + size > mostBytes then return 'full' end
   for _, from in ipairs(messages) do
-    if unstaged(from) then return 'unstaged' end
+    if unstaged(from, call) then return 'unstaged' end
   end
 end
 
@@ -193,12 +198,12 @@ local function put(at)
   local call = ARGV[at]
   local messages, keys, ids, size = read(at)
   if epoch == ARGV[1] and (callWith(keys, 'EXISTS') > 0 or isLate and anyRemoved(ids)) then
-    forget(messages)
+    forget(messages, call)
     return repeated(call, messages, ids)
   end
-  local refusal = fault(messages, #ids, size)
+  local refusal = fault(messages, call, #ids, size)
   if refusal then
-    forget(messages)
+    forget(messages, call)
     return { refusal }
   end
   items, bytes = items + #ids, bytes + size
@@ -522,9 +527,10 @@ return answer
 
   /** message id, part → number of parts and the bytes of this one (part 0 of 1 where the body is inline) */
   readBody: reading(`
-local body, chunks, name = unpack(redis.call('HMGET', base .. 'message:' .. ARGV[1], 'body', 'chunks', 'name'))
+local body, chunks, name, by =
+  unpack(redis.call('HMGET', base .. 'message:' .. ARGV[1], 'body', 'chunks', 'name', 'by'))
 if body then return { '1', body } end
-if name and not chunks then return { '1', redis.call('GET', base .. 'body:' .. name) } end
+if name and not chunks then return { '1', redis.call('HGET', base .. 'body:' .. name, fieldOf(ARGV[1], by)) } end
 if not chunks then return {} end
 return { chunks, redis.call('HGET', base .. 'body:' .. (name or ARGV[1]), ARGV[2]) }
 `),

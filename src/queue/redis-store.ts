@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import type { Log } from '../observe/log.ts'
 import type { QueueItem } from './queue.ts'
 import { decodeItem } from './record.ts'
-import type { Argument, NamedBody } from './redis-arguments.ts'
+import type { Argument, BodiesBeside } from './redis-arguments.ts'
 import type { Patience, RedisConnection } from './redis-connection.ts'
 import type { RedisScript } from './redis-scripts.ts'
 
@@ -54,11 +54,11 @@ export class RedisStore {
   async groupStep(
     script: RedisScript,
     partition: number,
-    { args, bodies = [] }: { args: readonly Argument[]; bodies?: readonly NamedBody[] },
+    { args, bodies }: { args: readonly Argument[]; bodies?: BodiesBeside },
     patience: Patience,
   ): Promise<readonly (readonly string[])[]> {
     const answers =
-      bodies.length === 0
+      bodies === undefined
         ? await this.connection.run(script, partition, args, patience)
         : await this.connection.runBeside(script, partition, { bodies, args }, patience)
     return answers as readonly (readonly string[])[]

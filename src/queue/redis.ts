@@ -44,7 +44,6 @@ import { bodySize, checkDsn, checkOutcome, messagesOf } from './record.ts'
 import {
   type Argument,
   messageArguments,
-  type NamedBody,
   outcomeArguments,
   type PutLease,
   rateArguments,
@@ -250,7 +249,7 @@ class RedisQueue implements Queue, ChunkStore {
   #putStep(messages: readonly NewMessage[], lease: PutLease): Omit<Step, 'onTrouble'> {
     const call = this.#store.newCall()
     const isCluster = this.#store.partitions.length > 1
-    const bodies: NamedBody[] = []
+    const bodies: (string | Buffer)[] = []
     const args: Argument[] = [call, messages.length]
     let items = 0
     let bytes = 0
@@ -262,10 +261,9 @@ class RedisQueue implements Queue, ChunkStore {
         args.push(...messageArguments(message, { lease }))
         continue
       }
-      // A name of its own: a put that is refused must not touch the body of a message that was there before.
-      const besideAs = `${id}.${call}`
-      bodies.push({ name: besideAs, bytes: body.bytes })
-      args.push(...messageArguments(message, { lease, besideAs }))
+      // A field of its own: a put that is refused must not touch the body of a message that was there before.
+      bodies.push(`${id}.${call}`, body.bytes)
+      args.push(...messageArguments(message, { lease, isBeside: true }))
     }
     return { args, bodies, items, bytes }
   }
@@ -310,9 +308,11 @@ class RedisQueue implements Queue, ChunkStore {
       bytes: steps.reduce((sum, { bytes }) => sum + bytes, 0),
     })
     try {
-      const args = [epoch, ...limits, ...steps.flatMap((step) => step.args)]
-      const bodies = steps.flatMap((step) => step.bodies)
-      const answers = await this.#store.groupStep('putMessages', partition, { args, bodies }, patience)
+      const name = this.#store.newCall()
+      const args = [epoch, ...limits, name, ...steps.flatMap((step) => step.args)]
+      const fields = steps.flatMap((step) => step.bodies)
+      const beside = fields.length > 0 ? { bodies: { name, fields } } : {}
+      const answers = await this.#store.groupStep('putMessages', partition, { args, ...beside }, patience)
       const last = answers.findLast(([answer]) => answer === 'done')
       if (last !== undefined) this.#store.heard(partition, [last[1], last[2]])
       return answers

@@ -201,7 +201,12 @@ describe.skipIf(!redisAvailable)('a server of its own', () => {
     ])
     expect((await bytesIn(opened.body(before.id))).toString()).toBe('the first')
     const bodies = (await redis.cli('KEYS', '*:body:*')).split('\n').filter((key) => key !== '')
-    const owners = bodies.map((key) => key.split(':body:')[1]!.slice(0, 20))
+    const fields = await Promise.all(bodies.map((key) => redis.cli('HKEYS', key)))
+    const owners = fields
+      .join('')
+      .split('\n')
+      .filter((field) => field !== '')
+      .map((field) => field.slice(0, 20))
     expect(owners.sort()).toEqual([before, ...taken].map(({ id }) => id).sort())
   })
 
@@ -233,22 +238,22 @@ describe.skipIf(!redisAvailable)('a server of its own', () => {
     onTestFinished(() => connection.close())
     await connection.whenReady(5000)
     const message = newMessage()
-    const besideAs = `${message.id}.call`
     const epoch = await connection.epoch(0)
     const bytes = Buffer.from('x'.repeat(message.items[0]!.sizeBytes))
     const args = [
       epoch!,
       10,
       1e9,
+      'together',
       'call',
       1,
-      ...messageArguments({ ...message, body: { kind: 'inline', bytes } }, { besideAs }),
+      ...messageArguments({ ...message, body: { kind: 'inline', bytes } }, { isBeside: true }),
     ]
     const put = () =>
       connection.runBeside(
         'putMessages',
         0,
-        { bodies: [{ name: besideAs, bytes }], args },
+        { bodies: { name: 'together', fields: [`${message.id}.call`, bytes] }, args },
         { downMs: 0, unknownMs: 0 },
       )
     expect(await put()).toMatchObject([['done', '1', `${bytes.length}`, '0']])
