@@ -150,7 +150,7 @@ export class RedisConnection<Script extends string = RedisScript> {
 
   /**
    * As `run`, with bodies that are set in the same transaction before the script sees them: through a script each
-   * would be copied three times more. Not for a Cluster, where ioredis cannot follow a transaction that moves.
+   * would be copied three times more. Where the script is refused they are there all the same. Not for a Cluster, where ioredis cannot follow a transaction that moves.
    */
   runBeside(
     script: Script,
@@ -238,13 +238,9 @@ export class RedisConnection<Script extends string = RedisScript> {
       const results = await transaction.evalsha(sha, 1, ...([args] as unknown as string[])).exec()
       const [error, answer] = results![1]!
       if (error === null) return answer
-      if (isUnknownScript(error)) {
-        // The bodies were set all the same, and are set again with it.
-        await this.#client.script('LOAD', text)
-        continue
-      }
-      await this.#client.unlink(key)
-      throw error
+      if (!isUnknownScript(error)) throw error
+      // The bodies were set all the same, and are set again with it.
+      await this.#client.script('LOAD', text)
     }
   }
 

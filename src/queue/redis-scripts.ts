@@ -220,6 +220,15 @@ write()
 return answers
 `),
 
+  /** name of bodies beside a put → done; those stay that a message has, as the put may have been taken before */
+  discardBodies: draining(`
+for _, field in ipairs(redis.call('HKEYS', base .. 'body:' .. ARGV[1])) do
+  local id, call = string.sub(field, 1, 20), string.sub(field, 22)
+  if redis.call('HGET', base .. 'message:' .. id, 'by') ~= call then take(base .. 'body:' .. ARGV[1], field) end
+end
+return { 'done' }
+`),
+
   /** call, item ids → done, and how many items there were. A put still under way finds them removed. */
   cancelItems: draining(`
 local dropped = 0

@@ -60,8 +60,24 @@ export class RedisStore {
     const answers =
       bodies === undefined
         ? await this.connection.run(script, partition, args, patience)
-        : await this.connection.runBeside(script, partition, { bodies, args }, patience)
+        : await this.#stepBeside(script, partition, { args, bodies, patience })
     return answers as readonly (readonly string[])[]
+  }
+
+  async #stepBeside(
+    script: RedisScript,
+    partition: number,
+    { args, bodies, patience }: { args: readonly Argument[]; bodies: BodiesBeside; patience: Patience },
+  ): Promise<unknown> {
+    try {
+      return await this.connection.runBeside(script, partition, { bodies, args }, patience)
+    } catch (error) {
+      // A script that was refused has left them. Where Redis is away it was neither, or took both.
+      await this.step('discardBodies', partition, [bodies.name], { downMs: 0, unknownMs: 0 }).catch(
+        () => undefined,
+      )
+      throw error
+    }
   }
 
   /** As `step`, for answers with records and bodies in them. */

@@ -258,11 +258,19 @@ describe.skipIf(!redisAvailable)('a server of its own', () => {
       )
     expect(await put()).toMatchObject([['done', '1', `${bytes.length}`, '0']])
     expect(await put()).toMatchObject([['done', '1', `${bytes.length}`, '0']])
+    await connection.run('discardBodies', 0, ['together'], { downMs: 0, unknownMs: 0 })
     expect(await bytesIn(opened.body(message.id))).toEqual(bytes)
     const { leased } = await opened.claim(alpha)
     expect(leased[0]!.body).toEqual(bytes)
     await opened.settle(leased[0]!.lease, { items: [], dsn: null }, alpha)
     expect(await put()).toMatchObject([['done', '0', '0', '0']])
+    expect(await redis.cli('KEYS', '*:body:*')).toBe('\n')
+  })
+
+  it('leaves no body where the script that was to take it is refused', async () => {
+    const opened = await start()
+    await redis.cli('SET', '{relay:0}:items', 'of the wrong type')
+    await expect(opened.put(newMessage(), { now: t0 })).rejects.toThrow(/WRONGTYPE/)
     expect(await redis.cli('KEYS', '*:body:*')).toBe('\n')
   })
 
