@@ -47,6 +47,7 @@ export interface Timeouts {
 /** What is used of nodemailer's SMTPConnection once it is open; the rest of it is not in its types. Its version is pinned. */
 export interface SmtpSession extends EventEmitter {
   readonly destroyed: boolean
+  readonly options: { readonly transactionLog?: boolean | undefined }
   quit(): void
   close(): void
   /** Who waits for a reply, in the order of the commands. */
@@ -108,8 +109,8 @@ export class HostConnection implements SmartHostConnection, Wire {
     this.#deadline = new Deadline(() => this.#break('timed out'), {
       resolutionMs: Math.min(1000, shortestMs / 4),
     })
-    // The protocol log hears of replies from nodemailer.
-    if (options.protocol === null) answerAtOnce(smtp)
+    // Who listens to nodemailer's log (the protocol log, a trial of the host) hears of replies from there.
+    if (!smtp.options.transactionLog) answerAtOnce(smtp)
     smtp.on('error', (error: HostError) => this.#break(reasonOf(error)))
     smtp.on('end', () => this.#break(hostClosed))
   }

@@ -38,7 +38,7 @@ async function redis(): Promise<Damaging> {
     queue: queueOn(server),
     async damage(_, { record, body }) {
       await server.cli('HSET', `{relay:0}:item:${record.id}`, 'j', garbage)
-      await server.cli('HDEL', `{relay:0}:message:${body.messageId}`, 'body')
+      await server.cli('HDEL', `{relay:0}:message:${body.messageId}`, 'name')
     },
   }
 }
