@@ -1,13 +1,25 @@
-/** The second that was last written: making the text of a date costs more than the rest of a line. */
-let secondOfLast = Number.NaN
-let textOfLast = ''
+/**
+ * Instants as text. Most lines and messages fall into the second of the one before, and making the text of a date costs
+ * more than the rest of a line: each second is written once.
+ */
 
-/** `2026-01-05T08:00:00.000Z`. Most lines fall into the second of the one before. */
+/** `2026-01-05T08:00:00.000Z`. */
 export function isoInstant(epochMs: number): string {
-  const second = Math.floor(epochMs / 1000)
-  if (second !== secondOfLast) {
-    textOfLast = new Date(second * 1000).toISOString().slice(0, 20)
-    secondOfLast = second
+  return `${isoSecond(epochMs)}${String(epochMs - Math.floor(epochMs / 1000) * 1000).padStart(3, '0')}Z`
+}
+
+const isoSecond = oncePerSecond((date) => date.toISOString().slice(0, 20))
+
+/** What `write` says of the second that an instant falls into. */
+export function oncePerSecond(write: (date: Date) => string): (epochMs: number) => string {
+  let lastSecond = Number.NaN
+  let text = ''
+  return (epochMs) => {
+    const second = Math.floor(epochMs / 1000)
+    if (second !== lastSecond) {
+      text = write(new Date(second * 1000))
+      lastSecond = second
+    }
+    return text
   }
-  return `${textOfLast}${String(epochMs - second * 1000).padStart(3, '0')}Z`
 }

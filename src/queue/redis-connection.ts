@@ -150,7 +150,8 @@ export class RedisConnection<Script extends string = RedisScript> {
 
   /**
    * As `run`, with bodies that are set in the same transaction before the script sees them: through a script each
-   * would be copied three times more. Where the script is refused they are there all the same. Not for a Cluster, where ioredis cannot follow a transaction that moves.
+   * would be copied three times more. Where the script is refused they are there all the same. Not for a Cluster,
+   * where ioredis cannot follow a transaction that moves.
    */
   runBeside(
     script: Script,
@@ -233,15 +234,13 @@ export class RedisConnection<Script extends string = RedisScript> {
     { script, args }: { script: Script; args: readonly Argument[] },
   ): Promise<unknown> {
     const { sha, text } = this.#scripts.get(script)!
-    for (;;) {
-      const transaction = this.#client.multi().hset(key, ...([fields] as unknown as string[]))
-      const results = await transaction.evalsha(sha, 1, ...([args] as unknown as string[])).exec()
-      const [error, answer] = results![1]!
-      if (error === null) return answer
-      if (!isUnknownScript(error)) throw error
-      // The bodies were set all the same, and are set again with it.
-      await this.#client.script('LOAD', text)
-    }
+    const transaction = this.#client.multi().hset(key, ...([fields] as unknown as string[]))
+    const results = await transaction.evalsha(sha, 1, ...([args] as unknown as string[])).exec()
+    const [error, answer] = results![1]!
+    if (error === null) return answer
+    // It is repeated, and the bodies are set once more.
+    if (isUnknownScript(error)) await this.#client.script('LOAD', text)
+    throw error
   }
 
   #tag(part: Part): string {
@@ -256,7 +255,7 @@ export class RedisConnection<Script extends string = RedisScript> {
     return this.#client instanceof Redis ? [this.#client] : this.#client.nodes('master')
   }
 
-  /** Before anything else, so that no step has to be taken twice. A server that forgets them, or came later, asks. */
+  /** Before anything else, so that no step has to be taken twice. What fails here is done by the step that misses it. */
   #teach(): void {
     for (const node of this.#nodes)
       for (const { text } of this.#scripts.values()) node.script('LOAD', text).catch(() => undefined)

@@ -63,7 +63,7 @@ export class RedisGroup {
     this.#isScheduled = true
     setImmediate(() => {
       this.#isScheduled = false
-      if (!this.#isUnderWay) void this.#call(this.#next())
+      void this.#call(this.#next())
     })
   }
 

@@ -3,8 +3,8 @@
  * arguments and in the keys, and the writes that most steps are made of.
  *
  * Those writes come in two kinds. Alone, a step writes at once. In a group of steps, what many of them write to the
- * same key is gathered and written once at the end: a command costs Redis more than what it writes. Nothing that is
- * gathered is read again in the same call, but by `unindex`, which therefore is of two kinds as well.
+ * same key is gathered and written once at the end: a command costs Redis more than what it writes. So nothing that is
+ * gathered may be read again in the same call.
  */
 
 /** Fences of different partitions differ by being counted in steps of this. */

@@ -115,10 +115,9 @@ return redis.call('HMGET', KEYS[1], 'epoch', 'partitions', 'format')
 `),
 
   /**
-   * epoch, most items, most bytes, name of the bodies beside, then each put in turn: call, number of messages, messages
-   * → for each put done
-   * (also where it was done before) | epoch | full | exists | unstaged | failed and why; with done the
-   * partition's items and bytes, and the fence of each item, 0 where it is not leased
+   * epoch, most items, most bytes, name of the bodies beside, then each put in turn: call, number of messages,
+   * messages → for each put done (also where it was done before) | epoch | full | exists | unstaged | failed and why;
+   * with done the partition's items and bytes, and the fence of each item, 0 where it is not leased
    */
   putMessages: addingMany(`
 local epoch, bytes = unpack(redis.call('HMGET', KEYS[1], 'epoch', 'bytes'))
@@ -141,7 +140,7 @@ while at <= #ARGV do
     end
   end
 end
--- Most often nobody has ever heard of any of them, which two looks show.
+-- Most often none of them was ever removed, which two looks at all of them show.
 local isLate = anyRemoved(ids)
 
 -- Where its messages begin, their keys and those of its items, the ids, and the size of it all.
@@ -381,6 +380,7 @@ return { 'done' }
    * and why
    */
   settleItems: drainingMany(`
+-- What was settled in this call is still there until its end.
 local settled = {}
 
 local function settle(at)

@@ -72,11 +72,18 @@ export class RedisStore {
     try {
       return await this.connection.runBeside(script, partition, { bodies, args }, patience)
     } catch (error) {
-      // A script that was refused has left them. Where Redis is away it was neither, or took both.
-      await this.step('discardBodies', partition, [bodies.name], { downMs: 0, unknownMs: 0 }).catch(
-        () => undefined,
-      )
+      // A script that is refused leaves them. Where Redis is away it took neither, or both.
+      if (this.connection.ready) void this.#discard(partition, bodies.name)
       throw error
+    }
+  }
+
+  /** Nobody waits for it: what stays costs room in Redis and nothing else. */
+  async #discard(partition: number, name: string): Promise<void> {
+    try {
+      await this.step('discardBodies', partition, [name])
+    } catch (error) {
+      this.#log.warn({ reason: String(error) }, 'Bodies of refused messages are left in Redis')
     }
   }
 

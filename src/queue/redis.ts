@@ -236,13 +236,10 @@ class RedisQueue implements Queue, ChunkStore {
     this.#health.refuse()
     const tokens = await this.#track(this.#put(messages, step))
     const ids = messages.flatMap(({ items }) => items.map(({ id }) => id))
-    return itemIds
-      .map((itemId) => {
-        const token = tokens[ids.indexOf(itemId)]!
-        return { itemId, token, expiresAt: until }
-      })
-      .filter(({ token }) => token !== '0')
-      .map((lease) => this.#hold(lease))
+    return itemIds.flatMap((itemId) => {
+      const token = tokens[ids.indexOf(itemId)]!
+      return token === '0' ? [] : this.#hold({ itemId, token, expiresAt: until })
+    })
   }
 
   /** In a Cluster bodies go through the script: there is no transaction that could move. */

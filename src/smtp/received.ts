@@ -2,6 +2,7 @@
  * The trace field we put before a message (RFC 5321 §4.4): who handed it over, how, to which relay, under which
  * id. It names a recipient only where there is one, so that a blind copy stays blind, and no user names.
  */
+import { oncePerSecond } from '../instant.ts'
 import type { Transaction } from './transaction.ts'
 
 export function receivedField(options: {
@@ -22,19 +23,8 @@ export function receivedField(options: {
   )
 }
 
-/** The second that was last written: most messages come in the same one as the message before. */
-let secondOfLast = Number.NaN
-let textOfLast = ''
-
 /** RFC 5322 §3.3, in UTC. */
-export function dateTime(epochMs: number): string {
-  const second = Math.floor(epochMs / 1000)
-  if (second !== secondOfLast) {
-    textOfLast = new Date(second * 1000).toUTCString().replace('GMT', '+0000')
-    secondOfLast = second
-  }
-  return textOfLast
-}
+export const dateTime = oncePerSecond((date) => date.toUTCString().replace('GMT', '+0000'))
 
 function addressLiteral(address: string | null): string {
   if (address === null) return 'unknown'

@@ -271,7 +271,7 @@ describe.skipIf(!redisAvailable)('a server of its own', () => {
     const opened = await start()
     await redis.cli('SET', '{relay:0}:items', 'of the wrong type')
     await expect(opened.put(newMessage(), { now: t0 })).rejects.toThrow(/WRONGTYPE/)
-    expect(await redis.cli('KEYS', '*:body:*')).toBe('\n')
+    await vi.waitFor(async () => expect(await redis.cli('KEYS', '*:body:*')).toBe('\n'))
   })
 
   it('reads, and removes, a body that stands in its message, as it did in earlier versions', async () => {
