@@ -12,7 +12,7 @@ type Layer = (typeof layers)[number]
 
 /** First match wins: files before their folders. Paths are below src. */
 const layerOf: readonly (readonly [RegExp, Layer])[] = [
-  [/^(address|assert-never|clock|envelope|instant|message-id|reply)\.ts$/, 'words'],
+  [/^(address|assert-never|brief-map|clock|envelope|instant|message-id|reply)\.ts$/, 'words'],
   [/^queue\/(queue|record)\.ts$/, 'words'],
   [/^delivery\/(attempt|status)\.ts$/, 'words'],
   [/^smtp\/transaction\.ts$/, 'words'],

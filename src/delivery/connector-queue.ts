@@ -15,6 +15,7 @@
  * begins nothing more, and what is in flight ends as it would have.
  */
 import { setMaxListeners } from 'node:events'
+import { BriefMap } from '../brief-map.ts'
 import type { Clock } from '../clock.ts'
 import type { Connector } from '../config/connector.ts'
 import type { RecordEvent } from '../observe/events.ts'
@@ -81,7 +82,7 @@ export class ConnectorQueue {
   readonly #lanes = new Set<Promise<void>>()
   readonly #parked: ((work: LeasedItem | null) => void)[] = []
   /** Clients waiting for their 250, longest first. */
-  readonly #paced = new Set<() => void>()
+  readonly #paced = new BriefMap<NodeJS.Timeout, () => void>()
   readonly #connections = new Set<SmartHostConnection>()
   readonly #abort = new AbortController()
   /** Null without rate limits. */
@@ -151,12 +152,12 @@ export class ConnectorQueue {
     if (keepsUp || !this.takesDirect) return null
     return new Promise((resolve) => {
       const proceed = () => {
-        this.#paced.delete(proceed)
+        this.#paced.delete(timer)
         clearTimeout(timer)
         resolve()
       }
       const timer = setTimeout(proceed, paceMs)
-      this.#paced.add(proceed)
+      this.#paced.set(timer, proceed)
     })
   }
 
@@ -370,7 +371,7 @@ export class ConnectorQueue {
   /** The first that waits and is still ours; null also while a rate limit lets none through. */
   #take(): LeasedItem | null {
     if (this.#isShut) return null
-    this.#paced.values().next().value?.()
+    this.#paced.first?.()
     for (let work = this.#waiting.shift(); work !== undefined; work = this.#waiting.shift()) {
       if (this.#host.holds(work)) return work
       this.#host.abandon(work)

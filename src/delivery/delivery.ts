@@ -11,6 +11,7 @@
  * Connectors come, change and go while it runs (`reconfigure`). A changed one gets a new queue at once, and the old one
  * retires: what is in flight there ends there, so nothing is sent twice and nothing is lost.
  */
+import { BriefMap } from '../brief-map.ts'
 import type { Clock } from '../clock.ts'
 import type { Connector } from '../config/connector.ts'
 import type { Config } from '../config/schema.ts'
@@ -98,7 +99,7 @@ export class Delivery {
   /** Those that only finish what is in flight. */
   readonly #retired = new Set<ConnectorQueue>()
   #unusable: ReadonlySet<string>
-  readonly #held = new Map<string, Held>()
+  readonly #held = new BriefMap<string, Held>()
   /** Connectors for which the store holds more that is due than we took. */
   readonly #backlog = new Set<string>()
   #heldBytes = 0
@@ -589,7 +590,10 @@ export class Delivery {
 
   async #renew(): Promise<void> {
     const { queue, clock, leaseMs } = this.#options
-    const leases = [...this.#held.values()].filter((held) => !held.lost).map((held) => held.lease)
+    const leases = this.#held
+      .values()
+      .filter((held) => !held.lost)
+      .map((held) => held.lease)
     if (leases.length === 0) return
     const renewed = new Map<string, Lease>()
     for (const lease of await queue.renew(leases, { now: clock.now(), leaseMs }))

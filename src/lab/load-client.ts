@@ -156,14 +156,18 @@ export class LoadConnection {
   }
 
   /** MAIL, RCPT and DATA: the recipients that were taken, or the reply that ended it. */
-  async #sendEnvelope(message: LoadMessage): Promise<{ recipients: string[] } | { refused: Submission }> {
+  async #sendEnvelope(
+    message: LoadMessage,
+  ): Promise<{ recipients: readonly string[] } | { refused: Submission }> {
     const size = this.#features.has('SIZE') ? ` SIZE=${message.sizeBytes}` : ''
     const mail = `MAIL FROM:<${message.from}>${size}\r\n`
     const rcpts = message.to.map((address) => `RCPT TO:<${address}>\r\n`)
     const replies = this.#pipelining
       ? await this.#ask(`${mail}${rcpts.join('')}DATA\r\n`, rcpts.length + 2)
       : await this.#askOneByOne([mail, ...rcpts, 'DATA\r\n'])
-    const recipients = message.to.filter((_, i) => replies[i + 1]?.startsWith('25'))
+    const isTaken = (_: string, i: number) => replies[i + 1]?.startsWith('25') ?? false
+    // The same list where all are taken: a run remembers it for each message.
+    const recipients = message.to.every(isTaken) ? message.to : message.to.filter(isTaken)
     const data = replies[rcpts.length + 1]
     if (data?.startsWith('354') && recipients.length > 0) return { recipients }
     // RFC 2920 §3.1: a server that takes DATA although it took no recipient waits for an empty message.

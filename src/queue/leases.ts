@@ -3,6 +3,7 @@
  * dies with the process that held it and a claim writes nothing. An item whose change is being committed
  * stays held until the commit is done, whatever the time: nobody may see it between two states.
  */
+import { BriefMap } from '../brief-map.ts'
 import type { Lease } from './queue.ts'
 
 /** Where an item stands: among the suspended, or in the order of its connector's queue. */
@@ -27,7 +28,7 @@ export interface Hold {
 }
 
 export class Leases {
-  readonly #holds = new Map<string, Hold>()
+  readonly #holds = new BriefMap<string, Hold>()
   readonly #epoch: number
   #granted = 0
   /** No lease runs out before this instant, so that nobody needs to look. */
@@ -42,7 +43,7 @@ export class Leases {
     return this.#holds.has(itemId)
   }
 
-  values(): Iterable<Hold> {
+  values(): readonly Hold[] {
     return this.#holds.values()
   }
 
@@ -88,7 +89,7 @@ export class Leases {
   /** Ends the leases that ran out by `now`, and returns them. */
   expire(now: number): readonly Hold[] {
     if (now < this.#firstExpiry) return []
-    const expired = [...this.#holds.values()].filter((hold) => hold.expiresAt <= now)
+    const expired = this.#holds.values().filter((hold) => hold.expiresAt <= now)
     for (const hold of expired) this.end(hold.place.id)
     this.#firstExpiry = Number.POSITIVE_INFINITY
     for (const { expiresAt } of this.#holds.values())

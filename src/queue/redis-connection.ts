@@ -7,11 +7,11 @@
  *   (`autoResendUnfulfilledCommands: false` is no way to that: its promises never settle in 6.0.0.)
  * - `commandTimeout` does not cancel, the command may still run. `socketTimeout` breaks the connection, which
  *   makes the outcome honestly unknown.
- * - Commands of one turn of the event loop travel together (auto-pipelining). Not in a Cluster: when one node
- *   answers such a batch with MOVED and another part of it succeeded, ioredis neither follows nor learns.
+ * - No pipelines of its own: in a Cluster, when one node answers such a batch with MOVED and another part of it
+ *   succeeded, ioredis neither follows nor learns.
  */
 import { createHash } from 'node:crypto'
-import { type Cluster, Redis } from 'ioredis'
+import { type Cluster, Command, Redis } from 'ioredis'
 import type { Config } from '../config/schema.ts'
 import { messageIdPartitionDigit } from '../message-id.ts'
 import type { Log } from '../observe/log.ts'
@@ -234,13 +234,22 @@ export class RedisConnection<Script extends string = RedisScript> {
     { script, args }: { script: Script; args: readonly Argument[] },
   ): Promise<unknown> {
     const { sha, text } = this.#scripts.get(script)!
-    const transaction = this.#client.multi().hset(key, ...([fields] as unknown as string[]))
-    const results = await transaction.evalsha(sha, 1, ...([args] as unknown as string[])).exec()
-    const [error, answer] = results![1]!
-    if (error === null) return answer
+    const { stream } = this.#client as Redis
+    const send = (name: string, args: readonly Argument[]) =>
+      this.#client.sendCommand(new FlatCommand(name, args))
+    stream?.cork()
+    const replies = [
+      send('multi', []),
+      send('hset', [key, ...fields]),
+      send('evalsha', [sha, 1, ...args]),
+      send('exec', []),
+    ] as const
+    stream?.uncork()
+    const answer = answerOf(await Promise.allSettled(replies))
+    if (!(answer instanceof Error)) return answer
     // It is repeated, and the bodies are set once more.
-    if (isUnknownScript(error)) await this.#client.script('LOAD', text)
-    throw error
+    if (isUnknownScript(answer)) await this.#client.script('LOAD', text)
+    throw answer
   }
 
   #tag(part: Part): string {
@@ -263,8 +272,7 @@ export class RedisConnection<Script extends string = RedisScript> {
 
   /**
    * By its digest; a server that has not heard of the script gets the text. Not by ioredis's own commands for scripts,
-   * which cost each pipeline a property for each. The library flattens its arguments; 400,000 of them, each for
-   * itself, would not fit on the stack.
+   * which cost each pipeline a property for each.
    */
   async #call(
     script: Script,
@@ -272,15 +280,11 @@ export class RedisConnection<Script extends string = RedisScript> {
     { asBytes = false }: { asBytes?: boolean } = {},
   ): Promise<unknown> {
     const { sha, text } = this.#scripts.get(script)!
-    const client = this.#client as unknown as Record<
-      Evaluate,
-      (...args: readonly unknown[]) => Promise<unknown>
-    >
     try {
-      return await client[asBytes ? 'evalshaBuffer' : 'evalsha'](sha, 1, args)
+      return await this.#client.sendCommand(new FlatCommand('evalsha', [sha, 1, ...args], { asBytes }))
     } catch (error) {
       if (!isUnknownScript(error)) throw error
-      return client[asBytes ? 'evalBuffer' : 'eval'](text, 1, args)
+      return this.#client.sendCommand(new FlatCommand('eval', [text, 1, ...args], { asBytes }))
     }
   }
 
@@ -312,7 +316,42 @@ function forbidden(error: unknown): null {
   throw error
 }
 
-type Evaluate = 'evalsha' | 'evalshaBuffer' | 'eval' | 'evalBuffer'
+/**
+ * A command whose arguments are flat already. ioredis's own flattens them with `Array.prototype.flat`, for which V8
+ * calls its slow runtime twice an argument, and copies bodies once more.
+ */
+class FlatCommand extends Command {
+  constructor(name: string, args: readonly Argument[], { asBytes = false }: { asBytes?: boolean } = {}) {
+    super(name, [], { replyEncoding: asBytes ? null : 'utf8' })
+    this.args = args.map((arg) => (typeof arg === 'number' ? String(arg) : arg))
+  }
+
+  /** As the protocol has it (RESP): the number of parts, then each behind its length in octets. */
+  override toWritable(): string | Buffer {
+    const pieces: Buffer[] = []
+    let text = `*${this.args.length + 1}\r\n$${this.name.length}\r\n${this.name}\r\n`
+    for (const arg of this.args as readonly (string | Buffer)[]) {
+      if (typeof arg === 'string') {
+        text += `$${Buffer.byteLength(arg)}\r\n${arg}\r\n`
+      } else {
+        pieces.push(Buffer.from(`${text}$${arg.length}\r\n`), arg)
+        text = '\r\n'
+      }
+    }
+    return pieces.length === 0 ? text : Buffer.concat([...pieces, Buffer.from(text)])
+  }
+}
+
+type Reply = PromiseSettledResult<unknown>
+
+/** What the script of a transaction answered, or the error it was refused with. */
+function answerOf([multi, set, script, exec]: readonly [Reply, Reply, Reply, Reply]): unknown {
+  // Then each was taken for itself, in this order: no worse, but for bodies that a broken connection leaves behind.
+  if (multi.status === 'rejected' && script.status === 'fulfilled') return script.value
+  // The first refusal is the cause of those behind it.
+  for (const reply of [multi, set, script, exec]) if (reply.status === 'rejected') return reply.reason
+  return (exec as PromiseFulfilledResult<readonly unknown[]>).value[1]
+}
 
 const sha1 = (text: string): string => createHash('sha1').update(text).digest('hex')
 
@@ -328,9 +367,6 @@ type Fate = 'unsent' | 'refused' | 'full' | 'failed' | 'unknown'
 /** What became of a step whose promise was rejected. Where nothing speaks for another answer, it is unknown. */
 function fateOf(error: unknown): Fate {
   if (!(error instanceof Error)) return 'unknown'
-  // A command of a transaction was refused, and so nothing of it happened.
-  const [cause] = (error as { previousErrors?: readonly Error[] }).previousErrors ?? []
-  if (cause !== undefined && error.message.startsWith('EXECABORT')) return fateOf(cause)
   if (error instanceof TypeError || error instanceof RangeError) return 'failed'
   if (error.name === 'ReplyError') {
     if (error.message.startsWith('OOM')) return 'full'
@@ -402,7 +438,6 @@ function createClient(
   const single = {
     ...common,
     enableOfflineQueue: false,
-    enableAutoPipelining: true,
     retryStrategy: retryMs,
   }
   if (settings.mode === 'single') return new Redis({ ...single, host: url.host, port: url.port, db: url.db })

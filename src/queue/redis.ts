@@ -11,6 +11,7 @@
  * - The leases of a process that died come back when they run out.
  */
 import { randomBytes } from 'node:crypto'
+import { BriefMap } from '../brief-map.ts'
 import { isItemId, isMessageId } from '../message-id.ts'
 import type { Log } from '../observe/log.ts'
 import { changed } from './operator.ts'
@@ -152,9 +153,10 @@ class RedisQueue implements Queue, ChunkStore {
   readonly #puts: readonly RedisGroup[]
   readonly #settles: readonly RedisGroup[]
   /** Leases of this process, to be ended by `close`. */
-  readonly #held = new Map<string, Lease>()
-  /** Steps that `close` waits for. */
-  readonly #underWay = new Set<Promise<unknown>>()
+  readonly #held = new BriefMap<string, Lease>()
+  /** How many steps `close` waits for, and what it hears when there is none. */
+  #underWay = 0
+  #onIdle = () => {}
   /** Outcomes that Redis has not taken yet, after an attempt that failed. */
   readonly #unsettled = new Set<Promise<unknown>>()
   #connectedAt = Number.NEGATIVE_INFINITY
@@ -176,7 +178,7 @@ class RedisQueue implements Queue, ChunkStore {
     )
     this.#settles = groups(
       (partition) => (steps, patience) =>
-        store.groupStep('settleItems', partition, { args: steps.flatMap((step) => step.args) }, patience),
+        store.groupStep('settleItems', partition, { args: argumentsOf(steps) }, patience),
       settling,
     )
   }
@@ -235,11 +237,14 @@ class RedisQueue implements Queue, ChunkStore {
     this.#requireOpen()
     this.#health.refuse()
     const tokens = await this.#track(this.#put(messages, step))
-    const ids = messages.flatMap(({ items }) => items.map(({ id }) => id))
-    return itemIds.flatMap((itemId) => {
+    const ids: string[] = []
+    for (const { items } of messages) for (const { id } of items) ids.push(id)
+    const leases: Lease[] = []
+    for (const itemId of itemIds) {
       const token = tokens[ids.indexOf(itemId)]!
-      return token === '0' ? [] : this.#hold({ itemId, token, expiresAt: until })
-    })
+      if (token !== '0') leases.push(this.#hold({ itemId, token, expiresAt: until }))
+    }
+    return leases
   }
 
   /** In a Cluster bodies go through the script: there is no transaction that could move. */
@@ -306,8 +311,9 @@ class RedisQueue implements Queue, ChunkStore {
     })
     try {
       const name = this.#store.newCall()
-      const args = [epoch, ...limits, name, ...steps.flatMap((step) => step.args)]
-      const fields = steps.flatMap((step) => step.bodies)
+      const args = argumentsOf(steps, [epoch, ...limits, name])
+      const fields: (string | Buffer)[] = []
+      for (const { bodies } of steps) fields.push(...bodies)
       const beside = fields.length > 0 ? { bodies: { name, fields } } : {}
       const answers = await this.#store.groupStep('putMessages', partition, { args, ...beside }, patience)
       const last = answers.findLast(([answer]) => answer === 'done')
@@ -460,11 +466,11 @@ class RedisQueue implements Queue, ChunkStore {
 
   async #close(deadlineMs: number): Promise<void> {
     this.#health.stop()
-    await within(deadlineMs, Promise.allSettled(this.#underWay))
+    await within(deadlineMs, this.#idle())
     if (this.#connection.ready) await this.#endLeases()
     const outcomes = this.#unsettled.size
     this.#connection.close()
-    await Promise.allSettled(this.#underWay)
+    await this.#idle()
     const { log } = this.#options
     if (outcomes > 0) log.error({ outcomes }, 'Outcomes of attempts could not be stored: expect duplicates')
     const { messageIds } = this.#doubtful
@@ -473,7 +479,7 @@ class RedisQueue implements Queue, ChunkStore {
   }
 
   async #endLeases(): Promise<void> {
-    for (const { partition, batch } of this.#batches([...this.#held.values()])) {
+    for (const { partition, batch } of this.#batches(this.#held.values())) {
       const args = batch.flatMap(({ itemId, token }) => [itemId, token])
       await this.#store.step('releaseLeases', partition, args, once).catch((error: unknown) => {
         this.#options.log.warn({ reason: String(error) }, 'Leases could not be given back: they run out')
@@ -528,11 +534,29 @@ class RedisQueue implements Queue, ChunkStore {
   }
 
   #track<T>(work: Promise<T>): Promise<T> {
-    const done = () => this.#underWay.delete(work)
-    this.#underWay.add(work)
-    work.then(done, done)
+    this.#underWay += 1
+    work.then(this.#done, this.#done)
     return work
   }
+
+  readonly #done = () => {
+    this.#underWay -= 1
+    if (this.#underWay === 0) this.#onIdle()
+  }
+
+  #idle(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onIdle = resolve
+      if (this.#underWay === 0) resolve()
+    })
+  }
+}
+
+/** Not by `flatMap`, which costs ten times as much for each. */
+function argumentsOf(steps: readonly Step[], first: readonly Argument[] = []): readonly Argument[] {
+  const all = [...first]
+  for (const { args } of steps) all.push(...args)
+  return all
 }
 
 /** What an operator's change makes of the item; null where it is so already. */

@@ -18,7 +18,8 @@ export async function handOver(messages: readonly NewMessage[], options: HandOve
   const { queue, deliver, leaseMs, clock } = options
   const [message, ...siblings] = messages
   if (message === undefined) return
-  const parcels = messages.flatMap(parcelsOf)
+  const parcels: Parcel[] = []
+  for (const each of messages) parcels.push(...parcelsOf(each))
   const itemIds: string[] = []
   for (const parcel of parcels) {
     const { item, heldBytes } = parcel

@@ -274,6 +274,17 @@ describe.skipIf(!redisAvailable)('a server of its own', () => {
     await vi.waitFor(async () => expect(await redis.cli('KEYS', '*:body:*')).toBe('\n'))
   })
 
+  it('does without a transaction where its user may not begin one', async () => {
+    const opened = await start()
+    await redis.cli('ACL', 'SETUSER', 'default', '-multi')
+    const message = newMessage({ body: Buffer.from('a body') })
+    await opened.put(message, { now: t0 })
+    expect((await bytesIn(opened.body(message.id))).toString()).toBe('a body')
+    const { leased } = await opened.claim(alpha)
+    await opened.settle(leased[0]!.lease, { items: [], dsn: null }, alpha)
+    expect(await redis.cli('KEYS', '*:body:*')).toBe('\n')
+  })
+
   it('reads, and removes, a body that stands in its message, as it did in earlier versions', async () => {
     const opened = await start()
     const message = newMessage({ body: Buffer.from('long ago') })
