@@ -11,6 +11,7 @@
  *   succeeded, ioredis neither follows nor learns.
  */
 import { createHash } from 'node:crypto'
+import type { Writable } from 'node:stream'
 import { type Cluster, Command, Redis } from 'ioredis'
 import type { Config } from '../config/schema.ts'
 import { messageIdPartitionDigit } from '../message-id.ts'
@@ -326,21 +327,26 @@ class FlatCommand extends Command {
     this.args = args.map((arg) => (typeof arg === 'number' ? String(arg) : arg))
   }
 
-  /** As the protocol has it (RESP): the number of parts, then each behind its length in octets. */
-  override toWritable(): string | Buffer {
-    const pieces: Buffer[] = []
+  /** As the protocol has it (RESP): the number of parts, then each behind its length in octets. Large ones go ahead. */
+  override toWritable(socket: object): string | Buffer {
+    let pieces: Buffer[] = []
     let text = `*${this.args.length + 1}\r\n$${this.name.length}\r\n${this.name}\r\n`
     for (const arg of this.args as readonly (string | Buffer)[]) {
       if (typeof arg === 'string') {
         text += `$${Buffer.byteLength(arg)}\r\n${arg}\r\n`
-      } else {
-        pieces.push(Buffer.from(`${text}$${arg.length}\r\n`), arg)
-        text = '\r\n'
+        continue
       }
+      pieces.push(Buffer.from(`${text}$${arg.length}\r\n`), arg)
+      text = '\r\n'
+      if (arg.length < tooLargeToCopy) continue
+      for (const piece of pieces) (socket as Writable).write(piece)
+      pieces = []
     }
     return pieces.length === 0 ? text : Buffer.concat([...pieces, Buffer.from(text)])
   }
 }
+
+const tooLargeToCopy = 16 * 1024
 
 type Reply = PromiseSettledResult<unknown>
 
