@@ -11,27 +11,20 @@
  * Connectors come, change and go while it runs (`reconfigure`). A changed one gets a new queue at once, and the old one
  * retires: what is in flight there ends there, so nothing is sent twice and nothing is lost.
  */
-import { BriefMap } from '../brief-map.ts'
 import type { Clock } from '../clock.ts'
 import type { Connector } from '../config/connector.ts'
 import type { Config } from '../config/schema.ts'
 import type { RecordEvent } from '../observe/events.ts'
 import type { Log } from '../observe/log.ts'
 import type { ProtocolLogs } from '../observe/protocol-log/protocol-logs.ts'
-import {
-  type Lease,
-  type LeasedItem,
-  LeaseLost,
-  type Queue,
-  type QueueItem,
-  QueueUnavailable,
-  type Spending,
-} from '../queue/queue.ts'
+import { type LeasedItem, LeaseLost, type Queue, type QueueItem, type Spending } from '../queue/queue.ts'
 import { ConnectorQueue, type ConnectorQueueHost } from './connector-queue.ts'
 import { sameHosts } from './delivers-alike.ts'
 import { type AnsweredAttempt, type Disposition, dispose, expire } from './disposition.ts'
 import type { DsnWriter } from './dsn-writer.ts'
+import { Duties } from './duties.ts'
 import { SmartHosts } from './hosts.ts'
+import { InHand } from './in-hand.ts'
 import type { Passage } from './rate-gate.ts'
 import { type Placement, unreachable } from './reroute.ts'
 import { systemResolver } from './resolve.ts'
@@ -44,8 +37,6 @@ const pollMs = 500
 const attentionMs = 5_000
 const resubmitting = 'route again what no connector carries'
 const overdueBatch = 100
-/** What an item in hand weighs beside its body. */
-const itemBytes = 4096
 /** What a claimed body is taken to weigh before it is known: the most that comes with a claim. */
 const claimedBodyBytes = 64 * 1024
 /** While the store is away: how long a connector with rate limits waits before it asks again. */
@@ -79,18 +70,6 @@ export interface DeliveryOptions extends Carried {
   readonly random: () => number
 }
 
-/** An item in hand. */
-interface Held {
-  readonly leased: LeasedItem
-  readonly bytes: number
-  /** The one that is running: it is renewed, and may be a later one than came with the item. */
-  lease: Lease
-  /** Somebody else may have the item now. */
-  lost: boolean
-  /** On its way back to the store, which may lease it anew before we hear that it has it. */
-  givenBack: boolean
-}
-
 export class Delivery {
   readonly #options: DeliveryOptions
   readonly #host: ConnectorQueueHost
@@ -99,27 +78,21 @@ export class Delivery {
   /** Those that only finish what is in flight. */
   readonly #retired = new Set<ConnectorQueue>()
   #unusable: ReadonlySet<string>
-  readonly #held = new BriefMap<string, Held>()
+  readonly #inHand: InHand
   /** Connectors for which the store holds more that is due than we took. */
   readonly #backlog = new Set<string>()
-  #heldBytes = 0
-  /** The same by connector. */
-  readonly #share = new Map<string, number>()
-  #reservedBytes = 0
   #wake: (() => void) | null = null
   #woken = false
   #stopping = false
   #claiming: Promise<void> = Promise.resolve()
-  readonly #timers: NodeJS.Timeout[] = []
-  readonly #background = new Map<string, Promise<void>>()
-  /** Begins a duty now, by its name; those that are to run once more when they are done. */
-  readonly #turns = new Map<string, () => void>()
-  readonly #again = new Set<string>()
-  /** Duties that did not succeed last time. */
-  readonly #failing = new Set<string>()
+  readonly #duties: Duties
 
   constructor(options: DeliveryOptions) {
     this.#options = options
+    const { memory } = options.delivery
+    const { queue, clock, log, leaseMs, record, place, catchUp } = options
+    this.#inHand = new InHand({ queue, clock, leaseMs, memory })
+    this.#duties = new Duties({ log, isStopping: () => this.#stopping })
     this.#host = {
       clock: options.clock,
       log: options.log,
@@ -130,20 +103,17 @@ export class Delivery {
       conclude: (leased, attempt, hostOffersDsn) => this.#conclude(leased, attempt, hostOffersDsn),
       giveBack: (leased) => this.#giveBack(leased),
       body: (leased) => leased.body ?? options.queue.body(leased.item.messageId),
-      abandon: (leased) => this.#release(leased),
-      holds: (leased) => this.#holds(leased),
+      abandon: (leased) => this.#inHand.release(leased),
+      holds: (leased) => this.#inHand.holds(leased),
       spend: (spending) => this.#spend(spending),
       wanting: () => this.#nudge(),
       retiredLanes: (queue) => this.#retiredLanes(queue),
       laneEnded: (queue) => this.#laneEnded(queue),
     }
-    const { queue, clock, leaseMs, record, place, catchUp } = options
     this.#resubmission = new Resubmission({
       ...{ queue, clock, leaseMs, record, place, catchUp },
       waitsFor: (connector) => this.#waitsFor(connector),
-      hold: (leased) => this.#hold(leased),
-      lease: (leased) => this.#lease(leased),
-      release: (leased) => this.#release(leased),
+      inHand: this.#inHand,
       expire: (leased, now) => this.#expire(leased, now),
       giveBack: (leased) => this.#giveBack(leased),
       wake: (connector) => this.wake(connector),
@@ -155,9 +125,9 @@ export class Delivery {
 
   start(): void {
     this.#claiming = this.#claimLoop()
-    this.#inBackground('renew leases', Math.max(1000, this.#options.leaseMs / 3), () => this.#renew())
-    this.#inBackground('attend to overdue mail', attentionMs, () => this.#concludeOverdue())
-    this.#inBackground(resubmitting, attentionMs, () => this.#resubmission.turn())
+    this.#duties.begin('renew leases', Math.max(1000, this.#options.leaseMs / 3), () => this.#inHand.renew())
+    this.#duties.begin('attend to overdue mail', attentionMs, () => this.#concludeOverdue())
+    this.#duties.begin(resubmitting, attentionMs, () => this.#resubmission.turn())
   }
 
   /**
@@ -183,7 +153,7 @@ export class Delivery {
       this.#retire(queue)
     }
     this.#resubmission.configurationChanged()
-    this.#soon(resubmitting)
+    this.#duties.soon(resubmitting)
   }
 
   /**
@@ -193,19 +163,17 @@ export class Delivery {
   reserve(connector: string, sizeBytes: number): boolean {
     if (this.#stopping || this.#backlog.has(connector)) return false
     if (!this.#queues.get(connector)?.takesDirect) return false
-    if (sizeBytes + itemBytes > this.#free() - this.#shareOf(connector)) return false
-    this.#reservedBytes += sizeBytes
-    return true
+    return this.#inHand.reserve(connector, sizeBytes)
   }
 
   unreserve(sizeBytes: number): void {
-    this.#reservedBytes -= sizeBytes
+    this.#inHand.unreserve(sizeBytes)
   }
 
   /** Delivers an item that `put` leased to us. `sizeBytes` is what was reserved. */
   deliver(leased: LeasedItem, sizeBytes: number): void {
-    this.#reservedBytes -= sizeBytes
-    this.#hold(leased)
+    this.#inHand.unreserve(sizeBytes)
+    this.#inHand.take(leased)
     const queue = this.#queues.get(leased.item.connector)
     if (queue && !this.#stopping) queue.push([leased])
     else void this.#giveBack([leased]).then(() => this.wake(leased.item.connector))
@@ -221,7 +189,7 @@ export class Delivery {
     this.#expectMore(connector)
     this.#nudge()
     // Routed before its connector went. What is unreachable is in no hurry, and there may be much of it.
-    if (!this.#waitsFor(connector) && connector !== unreachable) this.#soon(resubmitting)
+    if (!this.#waitsFor(connector) && connector !== unreachable) this.#duties.soon(resubmitting)
   }
 
   /** An operator wants this connector's hosts tried now, whatever its schedule says. */
@@ -231,7 +199,7 @@ export class Delivery {
   }
 
   get heldBytes(): number {
-    return this.#heldBytes
+    return this.#inHand.bytes
   }
 
   status(): readonly ConnectorStatus[] {
@@ -257,50 +225,7 @@ export class Delivery {
     // A store that does not answer keeps everybody who waits for it, but not us.
     await withinTime(Promise.all([this.#claiming, ...queues]), deadlineMs + cutOffMs)
     // Until here leases are renewed: an attempt under way may outlast the one it has.
-    for (const timer of this.#timers) clearInterval(timer)
-    await withinTime(Promise.all(this.#background.values()), cutOffMs)
-  }
-
-  /** Runs a duty now and then, never twice at a time; one that fails is tried again at its next turn. */
-  #inBackground(duty: string, everyMs: number, run: () => Promise<void>): void {
-    const turn = () => {
-      if (this.#background.has(duty)) return
-      this.#again.delete(duty)
-      const running = run().then(
-        () => this.#succeeded(duty),
-        (error: unknown) => this.#failed(duty, error),
-      )
-      this.#background.set(
-        duty,
-        running.then(() => {
-          this.#background.delete(duty)
-          if (this.#again.has(duty) && !this.#stopping) turn()
-        }),
-      )
-    }
-    this.#turns.set(duty, turn)
-    turn()
-    this.#timers.push(setInterval(turn, everyMs))
-  }
-
-  /** Now, or once more when it is done: what it has looked at may be different now. */
-  #soon(duty: string): void {
-    if (this.#stopping) return
-    this.#again.add(duty)
-    this.#turns.get(duty)?.()
-  }
-
-  /** One line when it begins to fail and one when it is over: an outage of the store must not fill the log. */
-  #failed(duty: string, error: unknown): void {
-    if (this.#failing.has(duty)) return
-    this.#failing.add(duty)
-    const { log } = this.#options
-    if (error instanceof QueueUnavailable) log.warn({ duty, reason: error.message }, 'the store is away')
-    else log.error({ err: error, duty }, 'a duty of delivery failed')
-  }
-
-  #succeeded(duty: string): void {
-    if (this.#failing.delete(duty)) this.#options.log.info({ duty }, 'a duty of delivery is done again')
+    await withinTime(this.#duties.end(), cutOffMs)
   }
 
   // Connectors that come and go
@@ -350,9 +275,9 @@ export class Delivery {
       let sleepMs = pollMs
       try {
         sleepMs = await this.#claim()
-        this.#succeeded('claim')
+        this.#duties.succeeded('claim')
       } catch (error) {
-        this.#failed('claim', error)
+        this.#duties.failed('claim', error)
       }
       await this.#sleep(sleepMs)
     }
@@ -367,7 +292,7 @@ export class Delivery {
     const claim = await queue.claim({ now, leaseMs, connectors })
     const taken = new Map<string, LeasedItem[]>()
     for (const leased of claim.leased) {
-      if (!this.#hold(leased)) continue
+      if (!this.#inHand.take(leased)) continue
       const list = taken.get(leased.item.connector)
       if (list) list.push(leased)
       else taken.set(leased.item.connector, [leased])
@@ -390,7 +315,7 @@ export class Delivery {
 
   #wanting(): { connector: string; limit: number }[] {
     const wanting: { connector: string; limit: number }[] = []
-    let free = this.#free()
+    let free = this.#inHand.freeBytes
     for (const [connector, queue] of this.#queues) {
       const limit = this.#limit(connector, { queue, free })
       if (limit === 0) continue
@@ -402,20 +327,12 @@ export class Delivery {
 
   /** How much to claim for one connector. */
   #limit(connector: string, { queue, free }: { queue: ConnectorQueue; free: number }): number {
-    const share = this.#shareOf(connector)
+    const share = this.#inHand.shareOf(connector)
     const room = Math.max(Math.floor((free - share) / claimedBodyBytes), share === 0 ? 1 : 0)
     if (this.#backlog.has(connector)) return Math.min(queue.wants, room)
     // One item tells whether there is more. It is asked for also where mail just accepted fills the queue, as
     // that must not keep older mail waiting.
     return queue.wants > 0 || queue.takesDirect ? Math.min(1, room) : 0
-  }
-
-  #free(): number {
-    return this.#options.delivery.memory - this.#heldBytes - this.#reservedBytes
-  }
-
-  #shareOf(connector: string): number {
-    return this.#share.get(connector) ?? 0
   }
 
   /** Mail of connectors that we do not carry is no backlog. */
@@ -455,7 +372,7 @@ export class Delivery {
 
   #backlogMayLeave(): boolean {
     if (this.#backlog.size === 0) return false
-    const free = this.#free()
+    const free = this.#inHand.freeBytes
     for (const connector of this.#backlog)
       if (this.#limit(connector, { queue: this.#queues.get(connector)!, free }) > 0) return true
     return false
@@ -485,7 +402,7 @@ export class Delivery {
         disposition.report === null ? null : await dsnWriter.write(item, disposition.report, leased.body)
       const message = dsn?.message ?? null
       await queue.settle(
-        this.#lease(leased),
+        this.#inHand.lease(leased),
         { items: disposition.items, dsn: message },
         { now: clock.now() },
       )
@@ -502,7 +419,7 @@ export class Delivery {
         log.error({ err: error, itemId: item.id }, 'cannot conclude an attempt')
       }
     } finally {
-      this.#release(leased)
+      this.#inHand.release(leased)
     }
   }
 
@@ -510,16 +427,15 @@ export class Delivery {
     const { queue, clock, log } = this.#options
     await Promise.all(
       leased.map(async (one) => {
-        const held = this.#held.get(one.item.id)
-        if (held?.leased === one) held.givenBack = true
+        this.#inHand.givingBack(one)
         try {
-          await queue.settle(this.#lease(one), { items: [one.item], dsn: null }, { now: clock.now() })
+          await queue.settle(this.#inHand.lease(one), { items: [one.item], dsn: null }, { now: clock.now() })
         } catch (error) {
           if (!(error instanceof LeaseLost))
             log.error({ err: error, itemId: one.item.id }, 'cannot give an item back')
         } finally {
           this.#expectMore(one.item.connector)
-          this.#release(one)
+          this.#inHand.release(one)
         }
       }),
     )
@@ -530,81 +446,11 @@ export class Delivery {
     const duty = 'keep to rate limits'
     try {
       const spent = await this.#options.queue.spend(spending)
-      this.#succeeded(duty)
+      this.#duties.succeeded(duty)
       return spent
     } catch (error) {
-      this.#failed(duty, error)
+      this.#duties.failed(duty, error)
       return { granted: false, limit: null, retryAt: this.#options.clock.now() + spendAgainMs }
-    }
-  }
-
-  // Leases
-
-  /**
-   * Takes an item into our hands. False where we have it already: its lease ran out, as the process or the
-   * machine stood still, and came back to us. Then the attempt under way goes on under the new one; a second
-   * one beside it would send the message twice.
-   */
-  #hold(leased: LeasedItem): boolean {
-    const { item, lease } = leased
-    const held = this.#held.get(item.id)
-    if (held !== undefined && !held.givenBack) {
-      held.lease = lease
-      held.lost = false
-      return false
-    }
-    if (held !== undefined) this.#release(held.leased)
-    const bytes = itemBytes + (leased.body?.length ?? 0)
-    this.#held.set(item.id, { leased, lease, bytes, lost: false, givenBack: false })
-    this.#weigh(item.connector, bytes)
-    return true
-  }
-
-  #weigh(connector: string, bytes: number): void {
-    this.#heldBytes += bytes
-    this.#share.set(connector, this.#shareOf(connector) + bytes)
-  }
-
-  /**
-   * Whether an attempt may begin. Leases are renewed every third of their time, so that two thirds are left
-   * while all is well. With less than one, the store is slow or away, and the lease may end before the attempt
-   * does: its outcome would be refused, and the message sent again.
-   */
-  #holds(leased: LeasedItem): boolean {
-    const { clock, leaseMs } = this.#options
-    const held = this.#held.get(leased.item.id)
-    if (held?.leased !== leased || held.lost) return false
-    return held.lease.expiresAt - clock.now() > leaseMs / 3
-  }
-
-  #lease(leased: LeasedItem): Lease {
-    return this.#held.get(leased.item.id)?.lease ?? leased.lease
-  }
-
-  #release(leased: LeasedItem): void {
-    const held = this.#held.get(leased.item.id)
-    if (held === undefined || held.leased !== leased) return
-    this.#held.delete(leased.item.id)
-    this.#weigh(leased.item.connector, -held.bytes)
-  }
-
-  async #renew(): Promise<void> {
-    const { queue, clock, leaseMs } = this.#options
-    const leases = this.#held
-      .values()
-      .filter((held) => !held.lost)
-      .map((held) => held.lease)
-    if (leases.length === 0) return
-    const renewed = new Map<string, Lease>()
-    for (const lease of await queue.renew(leases, { now: clock.now(), leaseMs }))
-      renewed.set(lease.itemId, lease)
-    for (const { itemId, token } of leases) {
-      const held = this.#held.get(itemId)
-      if (held?.lease.token !== token) continue
-      const lease = renewed.get(itemId)
-      // What is lost and still waits must not be sent: someone else has it. An attempt under way learns it at settle.
-      if (lease === undefined) held.lost = true
-      else held.lease = lease
     }
   }
 
@@ -616,7 +462,7 @@ export class Delivery {
     while (!this.#stopping) {
       const now = clock.now()
       const overdue = await queue.overdue({ now, leaseMs, limit: overdueBatch })
-      const ours = overdue.filter((leased) => this.#hold(leased))
+      const ours = overdue.filter((leased) => this.#inHand.take(leased))
       await Promise.all(ours.map((leased) => this.#expire(leased, now)))
       if (overdue.length < overdueBatch) return
     }

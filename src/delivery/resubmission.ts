@@ -8,14 +8,8 @@
  */
 import type { Clock } from '../clock.ts'
 import type { RecordEvent } from '../observe/events.ts'
-import {
-  type Depth,
-  type Lease,
-  type LeasedItem,
-  LeaseLost,
-  type Queue,
-  type QueueItem,
-} from '../queue/queue.ts'
+import { type Depth, type LeasedItem, LeaseLost, type Queue, type QueueItem } from '../queue/queue.ts'
+import type { InHand } from './in-hand.ts'
 import { type Placement, reroute, unreachable } from './reroute.ts'
 
 const batch = 100
@@ -39,11 +33,9 @@ export interface ResubmissionHost {
   readonly record: RecordEvent
   readonly place: (item: QueueItem, recipient: string) => Placement
   readonly catchUp: () => Promise<unknown>
+  readonly inHand: InHand
   /** Whether mail of this connector is to wait for the connector itself. */
   waitsFor(connector: string): boolean
-  hold(leased: LeasedItem): boolean
-  lease(leased: LeasedItem): Lease
-  release(leased: LeasedItem): void
   expire(leased: LeasedItem, now: number): Promise<void>
   /** Never rejects. */
   giveBack(leased: readonly LeasedItem[]): Promise<void>
@@ -125,7 +117,7 @@ export class Resubmission {
     for (let left = 1; left > 0 && !this.#host.isStopping(); ) {
       const options = { now: clock.now(), leaseMs, connectors: [{ connector, limit: batch }] }
       const { leased } = await queue.claim(options)
-      const ours = leased.filter((one) => this.#host.hold(one))
+      const ours = leased.filter((one) => this.#host.inHand.take(one))
       if (ours.length === 0) return
       if (!(await this.#isStrayStill(connector, ours))) return
       left = (await Promise.all(ours.map((one) => this.#place(one)))).filter((has) => has).length
@@ -165,12 +157,12 @@ export class Resubmission {
     let items: readonly QueueItem[]
     try {
       items = this.#rerouted(leased.item, now)
-      await queue.settle(this.#host.lease(leased), { items, dsn: null }, { now })
+      await queue.settle(this.#host.inHand.lease(leased), { items, dsn: null }, { now })
     } catch (error) {
       if (error instanceof LeaseLost) return true
       throw error
     } finally {
-      this.#host.release(leased)
+      this.#host.inHand.release(leased)
     }
     const { connector } = leased.item
     for (const item of items) if (item.connector !== connector) this.#moved(item, connector)
