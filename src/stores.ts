@@ -18,10 +18,10 @@ export async function openQueue({ loaded, log }: StoreOptions): Promise<Queue> {
   const { queue, dataDir } = loaded.config
   const limits = { maxItems: queue.maxItems, maxBytes: queue.maxBytes, log }
   if (queue.store === 'embedded') {
-    const { openEmbeddedQueue } = await import('./queue/embedded.ts')
+    const { openEmbeddedQueue } = await import('./queue/embedded/embedded.ts')
     return openEmbeddedQueue({ ...limits, dir: join(dataDir, 'queue') })
   }
-  const { openRedisQueue } = await import('./queue/redis.ts')
+  const { openRedisQueue } = await import('./queue/redis/redis.ts')
   return openRedisQueue({ ...limits, redis: loaded.redis, nodeName: nodeNameOf(loaded) })
 }
 

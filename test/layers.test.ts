@@ -59,8 +59,8 @@ const libraries: Record<string, { readonly within: RegExp; readonly once: boolea
   libmime: { within: /^message\/encoded-words\.ts$/, once: true },
   yauzl: { within: /^message\/content\/zip\.ts$/, once: true },
   re2js: { within: /^policy\/rules\/pattern\.ts$/, once: true },
-  ioredis: { within: /^queue\/redis[a-z-]*\.ts$/, once: true },
-  lmdb: { within: /^queue\/embedded[a-z-]*\.ts$/, once: true },
+  ioredis: { within: /^queue\/redis\//, once: true },
+  lmdb: { within: /^queue\/embedded\//, once: true },
   'prom-client': { within: /^observe\/metrics\.ts$/, once: true },
   pino: { within: /^observe\//, once: false },
   zod: { within: /^(config|queue|setup|admin)\/|^policy\/checkers\/[a-z]+-answer\.ts$/, once: false },
@@ -289,10 +289,10 @@ describe('the rules', () => {
     [
       'a library in two modules',
       {
-        'queue/redis.ts': `import { Redis } from 'ioredis'`,
-        'queue/redis-b.ts': `import { Redis } from 'ioredis'`,
+        'queue/redis/a.ts': `import { Redis } from 'ioredis'`,
+        'queue/redis/b.ts': `import { Redis } from 'ioredis'`,
       },
-      'ioredis: imported by queue/redis.ts and queue/redis-b.ts; one module for each library',
+      'ioredis: imported by queue/redis/a.ts and queue/redis/b.ts; one module for each library',
     ],
     [
       'a decision that reads files',

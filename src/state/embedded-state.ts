@@ -5,7 +5,7 @@
  */
 import type { Database, RootDatabase } from 'lmdb'
 import type { Log } from '../observe/log.ts'
-import { OwnedDirectory } from '../queue/embedded-directory.ts'
+import { OwnedDirectory } from '../queue/embedded/directory.ts'
 import { QueueFull, QueueUnavailable } from '../queue/queue.ts'
 import { decodeRecord, type StoredChange, storedChanges } from './record.ts'
 import { emptyState, type Found, objectAt, updated } from './snapshot.ts'

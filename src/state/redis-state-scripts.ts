@@ -1,6 +1,6 @@
 /**
  * The steps of the runtime state in Redis, each one Lua script and so atomic, safe to run twice with the same
- * arguments, as those of the queue (redis-scripts.ts).
+ * arguments, as those of the queue (queue/redis/scripts.ts).
  *
  * Keys, all under one hash tag (`{relay:state}:…`):
  *

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { open } from 'lmdb'
 import { pino } from 'pino'
-import { openEmbeddedQueue } from '../../src/queue/embedded.ts'
+import { openEmbeddedQueue } from '../../src/queue/embedded/embedded.ts'
 import type { Queue } from '../../src/queue/queue.ts'
 import type { Harness } from './contract.ts'
 

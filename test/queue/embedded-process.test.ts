@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { itemId } from '../../src/message-id.ts'
-import { openEmbeddedQueue } from '../../src/queue/embedded.ts'
+import { openEmbeddedQueue } from '../../src/queue/embedded/embedded.ts'
 import { type Queue, QueueUnavailable } from '../../src/queue/queue.ts'
 import { silent } from './embedded-harness.ts'
 

@@ -1,7 +1,7 @@
 import { open } from 'lmdb'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { newMessageId } from '../../src/message-id.ts'
-import { isDiskFull } from '../../src/queue/embedded-directory.ts'
+import { isDiskFull } from '../../src/queue/embedded/directory.ts'
 import type { Queue } from '../../src/queue/queue.ts'
 import { newItem, newMessage, t0 } from '../support/queue-fixtures.ts'
 import { queueContract } from './contract.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { GroupCommit, type Job } from '../../src/queue/group-commit.ts'
+import { GroupCommit, type Job } from '../../src/queue/embedded/group-commit.ts'
 
 /** A store in memory that fails when told to, and holds its commits until they are let go. */
 class Commits {

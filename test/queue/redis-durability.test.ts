@@ -6,8 +6,8 @@ import {
   parseInfo,
   type RedisFacts,
   redisHealth,
-} from '../../src/queue/redis-durability.ts'
-import { refusals } from '../../src/queue/redis-health.ts'
+} from '../../src/queue/redis/durability.ts'
+import { refusals } from '../../src/queue/redis/health.ts'
 
 const info = { redis_version: '7.0.15', role: 'master', aof_enabled: '1', aof_last_write_status: 'ok' }
 const config = {

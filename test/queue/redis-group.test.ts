@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { QueueUnavailable } from '../../src/queue/queue.ts'
-import type { Patience } from '../../src/queue/redis-connection.ts'
-import { RedisGroup, type Step } from '../../src/queue/redis-group.ts'
+import type { Patience } from '../../src/queue/redis/connection.ts'
+import { RedisGroup, type Step } from '../../src/queue/redis/group.ts'
 
 const patience: Patience = { downMs: 10, unknownMs: 20 }
 

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
-import { openEmbeddedQueue } from '../../src/queue/embedded.ts'
+import { openEmbeddedQueue } from '../../src/queue/embedded/embedded.ts'
 import type {
   Change,
   ChangeResult,

@@ -1,8 +1,8 @@
 /** Redis queues for tests: open with what matters to the test, and read what was logged. */
 import { createLog } from '../../src/observe/log.ts'
 import type { Queue } from '../../src/queue/queue.ts'
-import { openRedisQueue } from '../../src/queue/redis.ts'
-import type { RedisSettings } from '../../src/queue/redis-connection.ts'
+import type { RedisSettings } from '../../src/queue/redis/connection.ts'
+import { openRedisQueue } from '../../src/queue/redis/redis.ts'
 
 export type RedisQueueFields = Partial<RedisSettings> & {
   readonly maxItems?: number

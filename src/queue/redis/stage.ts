@@ -2,7 +2,7 @@
  * A body on its way into Redis, chunk by chunk, under a name of its own. Each chunk has its number, so that one
  * sent twice is stored once. The whole expires until a message takes it.
  */
-import type { Stage } from './queue.ts'
+import type { Stage } from '../queue.ts'
 
 const largestChunkBytes = 256 * 1024
 

@@ -9,7 +9,7 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, realpathSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Database, open, type RootDatabase, type Transaction } from 'lmdb'
-import { QueueFull, QueueUnavailable } from './queue.ts'
+import { QueueFull, QueueUnavailable } from '../queue.ts'
 
 export class OwnedDirectory {
   readonly path: string

@@ -1,7 +1,7 @@
 /** What is counted against rate limits, read back for operators; counting itself is one script. */
-import type { Counted } from './queue.ts'
-import { countedNow, fullestFirst, fullness, type Tally } from './rate.ts'
-import type { RedisStore } from './redis-store.ts'
+import type { Counted } from '../queue.ts'
+import { countedNow, fullestFirst, fullness, type Tally } from '../rate.ts'
+import type { RedisStore } from './store.ts'
 
 /** Where all rates are counted, whatever the mail's own partition. */
 export const ratePartition = 0

@@ -1,9 +1,9 @@
-/** Messages and outcomes as the flat arguments that redis-scripts.ts reads, checked before anything is sent. */
+/** Messages and outcomes as the flat arguments that scripts.ts reads, checked before anything is sent. */
 
-import { deadlineOf, type NewMessage, type Outcome, type QueueItem, type RateWindow } from './queue.ts'
-import { countedAs, lifeMs, roomBeside, slotAt, slotsAhead, slotsPerWindow } from './rate.ts'
-import { bodySize, encodeItem } from './record.ts'
-import { RedisStage } from './redis-stage.ts'
+import { deadlineOf, type NewMessage, type Outcome, type QueueItem, type RateWindow } from '../queue.ts'
+import { countedAs, lifeMs, roomBeside, slotAt, slotsAhead, slotsPerWindow } from '../rate.ts'
+import { bodySize, encodeItem } from '../record.ts'
+import { RedisStage } from './stage.ts'
 
 export type Argument = string | number | Buffer
 
@@ -44,7 +44,7 @@ export function rateArguments(window: RateWindow, now: number): readonly Argumen
   return [countedAs(window), first, last, current, roomBeside(window), amount, lifeMs(window), most]
 }
 
-/** One item among the arguments: what itemWidth in redis-lua.ts counts. */
+/** One item among the arguments: what itemWidth in lua.ts counts. */
 function addItem(args: Argument[], item: QueueItem, leasedUntil: number): void {
   const held = item.suspended === null ? 0 : 1
   args.push(

@@ -3,9 +3,9 @@
  * nodes for long. Where there are several partitions, all are looked at first and then each is asked for its share,
  * so that the order holds over all of them.
  */
-import { type Claim, type ClaimOptions, deadlineOf, type LeasedItem } from './queue.ts'
-import type { Argument } from './redis-arguments.ts'
-import type { RedisStore } from './redis-store.ts'
+import { type Claim, type ClaimOptions, deadlineOf, type LeasedItem } from '../queue.ts'
+import type { Argument } from './arguments.ts'
+import type { RedisStore } from './store.ts'
 
 interface Leasing {
   readonly now: number

@@ -7,20 +7,9 @@
  * so it always agrees with the snapshot that is read. An item whose change is being committed stays held.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { isItemId, messageIdOf } from '../message-id.ts'
-import type { Log } from '../observe/log.ts'
-import { EmbeddedIndex } from './embedded-index.ts'
-import { decodeCounts, type EncodedItem, encode, placeOf, type StoredItem } from './embedded-layout.ts'
-import { find } from './embedded-list.ts'
-import type { Parcel } from './embedded-plan.ts'
-import { EmbeddedRates } from './embedded-rates.ts'
-import { EmbeddedReader, sliceLength } from './embedded-reader.ts'
-import { EmbeddedStage } from './embedded-stage.ts'
-import { EmbeddedStore, type Write } from './embedded-store.ts'
-import { removeStagedBodies } from './embedded-sweep.ts'
-import { EmbeddedWriter } from './embedded-writer.ts'
-import { type FullPlace, type Hold, Leases, leaseOf, type Place } from './leases.ts'
-import { changed, matches } from './operator.ts'
+import { isItemId, messageIdOf } from '../../message-id.ts'
+import type { Log } from '../../observe/log.ts'
+import { changed, matches } from '../operator.ts'
 import {
   type Change,
   type ChangeResult,
@@ -45,8 +34,19 @@ import {
   type Spent,
   type Stage,
   stateOf,
-} from './queue.ts'
-import { bodySize, checkDsn, checkOutcome, messagesOf } from './record.ts'
+} from '../queue.ts'
+import { bodySize, checkDsn, checkOutcome, messagesOf } from '../record.ts'
+import { decodeCounts, type EncodedItem, encode, placeOf, type StoredItem } from './layout.ts'
+import { type FullPlace, type Hold, Leases, leaseOf, type Place } from './leases.ts'
+import { find } from './list.ts'
+import { PlaceIndex } from './place-index.ts'
+import type { Parcel } from './plan.ts'
+import { EmbeddedRates } from './rates.ts'
+import { EmbeddedReader, sliceLength } from './reader.ts'
+import { EmbeddedStage } from './stage.ts'
+import { EmbeddedStore, type Write } from './store.ts'
+import { removeStagedBodies } from './sweep.ts'
+import { EmbeddedWriter } from './writer.ts'
 
 export interface EmbeddedQueueOptions {
   /** Made where it is missing; it belongs to one relay. */
@@ -80,7 +80,7 @@ class EmbeddedQueue implements Queue {
   readonly #store: EmbeddedStore
   readonly #options: EmbeddedQueueOptions
   readonly #reader: EmbeddedReader
-  readonly #index: EmbeddedIndex
+  readonly #index: PlaceIndex
   readonly #leases: Leases
   readonly #writer: EmbeddedWriter
   readonly #rates: EmbeddedRates
@@ -94,7 +94,7 @@ class EmbeddedQueue implements Queue {
     this.#leases = new Leases(options.epoch)
     this.#corrupt = store.count(store.corrupt)
     this.#reader = new EmbeddedReader(store)
-    this.#index = new EmbeddedIndex(this.#reader)
+    this.#index = new PlaceIndex(this.#reader)
     for (const connector of store.keys(store.counts))
       this.#index.restore(connector, decodeCounts(store.get(store.counts, connector)!))
     this.#writer = new EmbeddedWriter(store, this.#index, options)

@@ -2,7 +2,7 @@
  * The queue in Redis: for several relay processes or machines, and for operators who run Redis anyway. What it
  * adds to the port's promises:
  *
- * - Each step is taken by a script (redis-scripts.ts), many puts or outcomes by one (redis-group.ts), and repeated
+ * - Each step is taken by a script (scripts.ts), many puts or outcomes by one (group.ts), and repeated
  *   with the same call id until Redis confirms it. A put whose fate stays unknown is refused, remembered, and taken
  *   back when Redis returns.
  * - Outcomes wait here while Redis is away, and reach it before this process claims anything again.
@@ -11,10 +11,10 @@
  * - The leases of a process that died come back when they run out.
  */
 import { randomBytes } from 'node:crypto'
-import { BriefMap } from '../brief-map.ts'
-import { isItemId, isMessageId } from '../message-id.ts'
-import type { Log } from '../observe/log.ts'
-import { changed } from './operator.ts'
+import { BriefMap } from '../../brief-map.ts'
+import { isItemId, isMessageId } from '../../message-id.ts'
+import type { Log } from '../../observe/log.ts'
+import { changed } from '../operator.ts'
 import {
   BodyMissing,
   type Change,
@@ -39,26 +39,26 @@ import {
   type Spending,
   type Spent,
   type Stage,
-} from './queue.ts'
-import { refusal } from './rate.ts'
-import { bodySize, checkDsn, checkOutcome, messagesOf } from './record.ts'
+} from '../queue.ts'
+import { refusal } from '../rate.ts'
+import { bodySize, checkDsn, checkOutcome, messagesOf } from '../record.ts'
 import {
   type Argument,
   messageArguments,
   outcomeArguments,
   type PutLease,
   rateArguments,
-} from './redis-arguments.ts'
-import { claimDue, claimOverdue } from './redis-claims.ts'
-import { type Patience, RedisConnection, type RedisSettings } from './redis-connection.ts'
-import { DoubtfulPuts } from './redis-doubtful.ts'
-import { durabilityFindings } from './redis-durability.ts'
-import { RedisGroup, type Step, type TakeSteps } from './redis-group.ts'
-import { RedisHealth, refusals } from './redis-health.ts'
-import { countItems, listedItem, listItems, readRecord } from './redis-listing.ts'
-import { countedRates, ratePartition } from './redis-rates.ts'
-import { type Chunk, type ChunkStore, RedisStage } from './redis-stage.ts'
-import { asking, RedisStore } from './redis-store.ts'
+} from './arguments.ts'
+import { claimDue, claimOverdue } from './claims.ts'
+import { type Patience, RedisConnection, type RedisSettings } from './connection.ts'
+import { DoubtfulPuts } from './doubtful.ts'
+import { durabilityFindings } from './durability.ts'
+import { RedisGroup, type Step, type TakeSteps } from './group.ts'
+import { RedisHealth, refusals } from './health.ts'
+import { countItems, listedItem, listItems, readRecord } from './listing.ts'
+import { countedRates, ratePartition } from './rates.ts'
+import { type Chunk, type ChunkStore, RedisStage } from './stage.ts'
+import { asking, RedisStore } from './store.ts'
 
 export interface RedisQueueOptions {
   readonly redis: RedisSettings

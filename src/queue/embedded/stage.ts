@@ -3,8 +3,9 @@
  * reads before the message is put; the rest goes with the put. What a crash leaves behind is removed when the
  * store is opened.
  */
-import { chunkBytes } from './embedded-layout.ts'
-import type { Stage } from './queue.ts'
+
+import type { Stage } from '../queue.ts'
+import { chunkBytes } from './layout.ts'
 
 export interface StageHost {
   /** Never used before, and not the message's id: a message may have several stages, and a body that was in none. */

@@ -2,10 +2,10 @@
  * Whether mail may be added to this Redis, looked at every few seconds and whenever the connection came back:
  * the server behind it may have been exchanged, flushed or filled meanwhile. Taking mail out goes on regardless.
  */
-import type { Log } from '../observe/log.ts'
-import { QueueFull, QueueUnavailable } from './queue.ts'
-import type { RedisConnection } from './redis-connection.ts'
-import { durabilityFindings, type Finding, type RedisFacts, redisHealth } from './redis-durability.ts'
+import type { Log } from '../../observe/log.ts'
+import { QueueFull, QueueUnavailable } from '../queue.ts'
+import type { RedisConnection } from './connection.ts'
+import { durabilityFindings, type Finding, type RedisFacts, redisHealth } from './durability.ts'
 
 const checkEveryMs = 5000
 /** Where something is wrong the next look comes sooner, so that the relay accepts again soon after it is mended. */

@@ -5,8 +5,9 @@
  *
  * The store is read through `DueKeys`, and always in the state that the last `insert` and `remove` describe.
  */
+
+import type { Depth } from '../queue.ts'
 import type { Hold, Place } from './leases.ts'
-import type { Depth } from './queue.ts'
 
 export interface DueKeys {
   /** The places of a connector that are not suspended, in order, beginning at `from`. */
@@ -35,7 +36,7 @@ interface ConnectorEntry {
   front: Place | null
 }
 
-export class EmbeddedIndex {
+export class PlaceIndex {
   readonly #connectors = new Map<string, ConnectorEntry>()
   readonly #keys: DueKeys
   #items = 0

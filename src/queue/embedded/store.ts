@@ -5,8 +5,8 @@
  */
 import { readFileSync } from 'node:fs'
 import type { Database, Key, RootDatabase, Transaction } from 'lmdb'
-import { OwnedDirectory } from './embedded-directory.ts'
-import { QueueUnavailable } from './queue.ts'
+import { QueueUnavailable } from '../queue.ts'
+import { OwnedDirectory } from './directory.ts'
 
 /** One key to be written, or removed where the value is null. */
 export type Write = readonly [database: DatabaseName, key: Key, value: string | Buffer | null]

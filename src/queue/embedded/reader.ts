@@ -3,12 +3,12 @@
  * read, or is not what the index says, is null; a body that is not whole is missing.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { isMessageId } from '../message-id.ts'
-import type { DueKeys } from './embedded-index.ts'
-import { bodyNameOf, chunkBytes, chunkCount, decode, itemsOf, type StoredItem } from './embedded-layout.ts'
-import type { EmbeddedStore } from './embedded-store.ts'
+import { isMessageId } from '../../message-id.ts'
+import { BodyMissing } from '../queue.ts'
+import { bodyNameOf, chunkBytes, chunkCount, decode, itemsOf, type StoredItem } from './layout.ts'
 import type { Place } from './leases.ts'
-import { BodyMissing } from './queue.ts'
+import type { DueKeys } from './place-index.ts'
+import type { EmbeddedStore } from './store.ts'
 
 /** How many keys a search looks at before others get their turn. */
 export const sliceLength = 250

@@ -4,13 +4,13 @@
  * the file has taken.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Log } from '../observe/log.ts'
-import type { EmbeddedIndex } from './embedded-index.ts'
-import { countsWrite } from './embedded-layout.ts'
-import { Plan } from './embedded-plan.ts'
-import type { EmbeddedStore } from './embedded-store.ts'
+import type { Log } from '../../observe/log.ts'
+import { type NewMessage, QueueFull, type QueueUnavailable } from '../queue.ts'
 import { GroupCommit } from './group-commit.ts'
-import { type NewMessage, QueueFull, type QueueUnavailable } from './queue.ts'
+import { countsWrite } from './layout.ts'
+import type { PlaceIndex } from './place-index.ts'
+import { Plan } from './plan.ts'
+import type { EmbeddedStore } from './store.ts'
 
 export interface WriterOptions {
   readonly maxItems: number
@@ -35,7 +35,7 @@ const mappingCheckMs = 250
 
 export class EmbeddedWriter {
   readonly #store: EmbeddedStore
-  readonly #index: EmbeddedIndex
+  readonly #index: PlaceIndex
   readonly #options: WriterOptions
   readonly #commits: GroupCommit<Plan>
   readonly #mappingCheck: NodeJS.Timeout
@@ -45,7 +45,7 @@ export class EmbeddedWriter {
   #commitBeganAt: number | null = null
   #unmapping = false
 
-  constructor(store: EmbeddedStore, index: EmbeddedIndex, options: WriterOptions) {
+  constructor(store: EmbeddedStore, index: PlaceIndex, options: WriterOptions) {
     this.#store = store
     this.#index = index
     this.#options = options

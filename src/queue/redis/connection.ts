@@ -13,20 +13,14 @@
 import { createHash } from 'node:crypto'
 import type { Writable } from 'node:stream'
 import { type Cluster, Command, Redis } from 'ioredis'
-import type { Config } from '../config/schema.ts'
-import { messageIdPartitionDigit } from '../message-id.ts'
-import type { Log } from '../observe/log.ts'
-import { QueueFull, QueueUnavailable } from './queue.ts'
-import type { Argument, BodiesBeside } from './redis-arguments.ts'
-import {
-  durabilitySettings,
-  isLoopback,
-  parseConfig,
-  parseInfo,
-  type RedisFacts,
-} from './redis-durability.ts'
-import { mostPartitions } from './redis-lua.ts'
-import { type RedisScript, redisScripts } from './redis-scripts.ts'
+import type { Config } from '../../config/schema.ts'
+import { messageIdPartitionDigit } from '../../message-id.ts'
+import type { Log } from '../../observe/log.ts'
+import { QueueFull, QueueUnavailable } from '../queue.ts'
+import type { Argument, BodiesBeside } from './arguments.ts'
+import { durabilitySettings, isLoopback, parseConfig, parseInfo, type RedisFacts } from './durability.ts'
+import { mostPartitions } from './lua.ts'
+import { type RedisScript, redisScripts } from './scripts.ts'
 
 /** The configuration's `queue.redis` with its password resolved. */
 export type RedisSettings = Omit<Config['queue']['redis'], 'password'> & { readonly password: string | null }

@@ -3,11 +3,11 @@
  * as JSON), and the chunks of a body. Chunks are small because LMDB needs the pages of one value in a row.
  */
 
-import type { Counts } from './embedded-index.ts'
-import type { EmbeddedStore, KeyRange, Write } from './embedded-store.ts'
+import { deadlineOf, type QueueItem } from '../queue.ts'
+import { decodeItem, encodeItem } from '../record.ts'
 import type { FullPlace } from './leases.ts'
-import { deadlineOf, type QueueItem } from './queue.ts'
-import { decodeItem, encodeItem } from './record.ts'
+import type { Counts } from './place-index.ts'
+import type { EmbeddedStore, KeyRange, Write } from './store.ts'
 
 export const chunkBytes = 64 * 1024
 

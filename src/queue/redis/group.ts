@@ -5,9 +5,9 @@
  *
  * While Redis does not answer, nobody waits behind a call that may wait long: the next one goes on its own patience.
  */
-import { QueueUnavailable } from './queue.ts'
-import type { Argument } from './redis-arguments.ts'
-import type { Patience } from './redis-connection.ts'
+import { QueueUnavailable } from '../queue.ts'
+import type { Argument } from './arguments.ts'
+import type { Patience } from './connection.ts'
 
 /** A step as it stands in the arguments of its script. */
 export interface Step {

@@ -3,10 +3,10 @@
  * of the suspended ones, does not read the whole backlog. It is read in slices, each from a state of its own:
  * a list of a million items neither holds a snapshot nor the event loop.
  */
-import { isItemId, messageIdOf } from '../message-id.ts'
-import { itemsOf } from './embedded-layout.ts'
-import type { EmbeddedStore, KeyRange } from './embedded-store.ts'
-import type { ListFilter, ListOptions } from './queue.ts'
+import { isItemId, messageIdOf } from '../../message-id.ts'
+import type { ListFilter, ListOptions } from '../queue.ts'
+import { itemsOf } from './layout.ts'
+import type { EmbeddedStore, KeyRange } from './store.ts'
 
 export interface Found {
   readonly id: string

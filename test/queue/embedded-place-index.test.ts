@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { comparePlaces, EmbeddedIndex } from '../../src/queue/embedded-index.ts'
-import type { Place } from '../../src/queue/leases.ts'
+import type { Place } from '../../src/queue/embedded/leases.ts'
+import { comparePlaces, PlaceIndex } from '../../src/queue/embedded/place-index.ts'
 
 /** An index over keys in memory that counts how many of them are looked at. */
 class CountedIndex {
   reads = 0
   readonly held = new Set<string>()
   #places: Place[] = []
-  readonly index = new EmbeddedIndex({
+  readonly index = new PlaceIndex({
     from: (_, from) => this.#from(from),
     count: (_, { after, until }) =>
       this.#places.filter((place) => place.nextAttemptAt > after && place.nextAttemptAt <= until).length,

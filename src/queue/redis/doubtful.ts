@@ -3,9 +3,9 @@
  * will send them again, so they are taken back before anyone delivers them, if that can be: until Redis returns
  * they are remembered here.
  */
-import type { Log } from '../observe/log.ts'
-import { type NewMessage, QueueUnavailable } from './queue.ts'
-import type { RedisStore } from './redis-store.ts'
+import type { Log } from '../../observe/log.ts'
+import { type NewMessage, QueueUnavailable } from '../queue.ts'
+import type { RedisStore } from './store.ts'
 
 export class DoubtfulPuts {
   readonly #store: RedisStore

@@ -1,11 +1,11 @@
 /** The partitions of one store: takes steps in them, hears how full they are, and sets aside what cannot be read. */
 import { randomBytes } from 'node:crypto'
-import type { Log } from '../observe/log.ts'
-import type { QueueItem } from './queue.ts'
-import { decodeItem } from './record.ts'
-import type { Argument, BodiesBeside } from './redis-arguments.ts'
-import type { Patience, RedisConnection } from './redis-connection.ts'
-import type { RedisScript } from './redis-scripts.ts'
+import type { Log } from '../../observe/log.ts'
+import type { QueueItem } from '../queue.ts'
+import { decodeItem } from '../record.ts'
+import type { Argument, BodiesBeside } from './arguments.ts'
+import type { Patience, RedisConnection } from './connection.ts'
+import type { RedisScript } from './scripts.ts'
 
 /** For steps that a caller waits for and that can be asked again. */
 export const asking: Patience = { downMs: 2000, unknownMs: 10_000 }

@@ -2,7 +2,7 @@
  * What a crash leaves in the embedded store that nobody needs: bodies whose message was never put. Only what was
  * being staged is looked at, so that opening a store costs the same whatever waits in it.
  */
-import type { EmbeddedStore, Write } from './embedded-store.ts'
+import type { EmbeddedStore, Write } from './store.ts'
 
 /** A chunk is 64 KiB: more than this many in one commit would hold up what comes next. */
 const largestCommit = 256

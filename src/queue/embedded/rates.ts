@@ -6,10 +6,10 @@
  * asked for. And whenever a key is new to the store, the next two in it are looked at, in turn, and forgotten where
  * nothing of them counts any more: so what is dead in the store is never more than about as much as is alive.
  */
-import type { Log } from '../observe/log.ts'
-import type { EmbeddedStore, Write } from './embedded-store.ts'
-import type { Counted, Spending, Spent } from './queue.ts'
-import { countedNow, decodeTallies, encodeTallies, fullestFirst, spend, type Tallies } from './rate.ts'
+import type { Log } from '../../observe/log.ts'
+import type { Counted, Spending, Spent } from '../queue.ts'
+import { countedNow, decodeTallies, encodeTallies, fullestFirst, spend, type Tallies } from '../rate.ts'
+import type { EmbeddedStore, Write } from './store.ts'
 
 /** Some kilobytes each, where a window is counted in all of its slots. */
 const mostRemembered = 2000

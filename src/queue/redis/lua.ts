@@ -1,5 +1,5 @@
 /**
- * What the scripts of the Redis queue (redis-scripts.ts) share, as Lua: how items and messages are laid out in the
+ * What the scripts of the Redis queue (scripts.ts) share, as Lua: how items and messages are laid out in the
  * arguments and in the keys, and the writes that most steps are made of.
  *
  * Those writes come in two kinds. Alone, a step writes at once. In a group of steps, what many of them write to the

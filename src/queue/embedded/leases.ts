@@ -3,8 +3,8 @@
  * dies with the process that held it and a claim writes nothing. An item whose change is being committed
  * stays held until the commit is done, whatever the time: nobody may see it between two states.
  */
-import { BriefMap } from '../brief-map.ts'
-import type { Lease } from './queue.ts'
+import { BriefMap } from '../../brief-map.ts'
+import type { Lease } from '../queue.ts'
 
 /** Where an item stands: among the suspended, or in the order of its connector's queue. */
 export interface Place {

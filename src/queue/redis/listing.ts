@@ -1,6 +1,6 @@
 /** The queue as operators see it: pages in the order of item ids, which is by age, and counts. */
-import { isItemId, isMessageId } from '../message-id.ts'
-import { matches } from './operator.ts'
+import { isItemId, isMessageId } from '../../message-id.ts'
+import { matches } from '../operator.ts'
 import {
   type Depth,
   type ListedItem,
@@ -9,8 +9,8 @@ import {
   type Page,
   type QueueTotals,
   stateOf,
-} from './queue.ts'
-import type { RedisStore } from './redis-store.ts'
+} from '../queue.ts'
+import type { RedisStore } from './store.ts'
 
 /** How many items one call reads from a partition, and how many one page looks at where its filter finds few. */
 const readItems = 500

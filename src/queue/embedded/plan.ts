@@ -2,11 +2,11 @@
  * What one commit of the embedded queue writes, on behalf of all the calls that share it. A plan reads the
  * state before the commit and remembers what the calls before it in the same plan have changed of that.
  */
-import { messageIdOf } from '../message-id.ts'
-import { bodyNameOf, chunkCount, chunksOf, type EncodedItem, indexWrites } from './embedded-layout.ts'
-import type { BodyEnd } from './embedded-stage.ts'
-import type { EmbeddedStore, Write } from './embedded-store.ts'
+import { messageIdOf } from '../../message-id.ts'
+import { bodyNameOf, chunkCount, chunksOf, type EncodedItem, indexWrites } from './layout.ts'
 import type { FullPlace, Hold } from './leases.ts'
+import type { BodyEnd } from './stage.ts'
+import type { EmbeddedStore, Write } from './store.ts'
 
 /** A new message ready to be written. */
 export interface Parcel extends BodyEnd {

@@ -31,7 +31,7 @@
  * queue could not drain: hence `allow-oom`, which needs Redis 7. Numbers are returned as strings.
  */
 
-import { forManySteps, forOneStep, stagedSeconds } from './redis-lua.ts'
+import { forManySteps, forOneStep, stagedSeconds } from './lua.ts'
 
 /** At most so many leases that ran out come back in one claim, per connector. */
 const reclaimLimit = 100
