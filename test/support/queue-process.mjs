@@ -4,7 +4,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { itemId, newMessageId } from '../../dist/message-id.js'
-import { openEmbeddedQueue } from '../../dist/queue/embedded.js'
+import { openEmbeddedQueue } from '../../dist/queue/embedded/embedded.js'
 
 const [dir, mode] = process.argv.slice(2)
 const now = Date.now()
