@@ -65,7 +65,7 @@ function smallDisk(megabytes: number): string | null {
 
 describe('the embedded store on a disk that is full', () => {
   it('takes no more, delivers what it has, and then takes mail again', async (context) => {
-    const directory = smallDisk(16)
+    const directory = smallDisk(24)
     if (directory === null) return context.skip('only root may mount a small disk')
     const { relay, gone } = await relayWithout({ dataDir: join(directory, 'data') })
     const sizes = { kind: 'list', bytes: [2000, 60_000, 400_000] } as const

@@ -54,6 +54,12 @@ export class OwnedDirectory {
       )
   }
 
+  /** What the disk has left for us. */
+  get freeBytes(): number {
+    const { bavail, bsize } = statfsSync(this.path)
+    return bavail * bsize
+  }
+
   /** A file whose name is not durable is not durable. */
   makeDurable(): void {
     if (process.platform === 'win32') return
@@ -71,7 +77,7 @@ export class OwnedDirectory {
       await root.batch(write)
     } catch (error) {
       const cause = await commitError(error)
-      throw isDiskFull((cause as { code?: unknown }).code, () => freeBytes(this.path))
+      throw isDiskFull((cause as { code?: unknown }).code, () => this.freeBytes)
         ? new QueueFull(`The disk of the ${this.#what} is full`, { cause })
         : new QueueUnavailable(`The ${this.#what} cannot be written: ${text(cause)}`, { cause })
     }
@@ -149,11 +155,6 @@ const leastFreeBytes = 1024 * 1024
 /** A write that the disk takes only in part is an I/O error to LMDB, so the disk itself has to be asked. */
 export function isDiskFull(code: unknown, freeBytes: () => number): boolean {
   return fullCodes.includes(code as number) || (code === ioError && freeBytes() < leastFreeBytes)
-}
-
-function freeBytes(directory: string): number {
-  const { bavail, bsize } = statfsSync(directory)
-  return bavail * bsize
 }
 
 const text = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -141,6 +141,33 @@ export class EmbeddedStore {
     last.done()
   }
 
+  /** Whether so much would be left for new pages, on the disk and in the file, which never shrinks. */
+  hasRoom(bytes: number): boolean {
+    const missing = bytes - this.#directory.freeBytes
+    return missing <= 0 || this.#freeInFile() >= missing
+  }
+
+  #freeInFile(): number {
+    if (!this.#isOpen) return 0
+    const { lastPageNumber, pageSize, root, free } = this.#root.getStats() as FileStats
+    let used = pagesOf(root) + pagesOf(free)
+    for (const database of this.#databases) used += pagesOf(database.getStats() as TreeStats)
+    return (lastPageNumber - used) * pageSize
+  }
+
+  get #databases(): readonly Pick<Database, 'getStats'>[] {
+    const queue = [
+      this.items,
+      this.bodies,
+      this.bodyNames,
+      this.staged,
+      this.shared,
+      this.due,
+      this.deadlines,
+    ]
+    return [...queue, this.suspended, this.counts, this.rates, this.corrupt, this.meta]
+  }
+
   /** Why the store cannot be used until it is opened anew; null where it can. */
   get lost(): string | null {
     return this.#lost
@@ -205,6 +232,24 @@ export class EmbeddedStore {
     this.#isOpen = true
   }
 }
+
+/** Of a tree in the file, its pages. */
+interface TreeStats {
+  readonly treeBranchPageCount: number
+  readonly treeLeafPageCount: number
+  readonly overflowPages: number
+}
+
+interface FileStats {
+  readonly pageSize: number
+  readonly lastPageNumber: number
+  readonly root: TreeStats
+  /** The list of free pages is a tree itself. */
+  readonly free: TreeStats
+}
+
+const pagesOf = ({ treeBranchPageCount, treeLeafPageCount, overflowPages }: TreeStats): number =>
+  treeBranchPageCount + treeLeafPageCount + overflowPages
 
 const largestMapping = 16 * 1024 * 1024
 

@@ -30,6 +30,12 @@ export interface SubmitOptions {
 
 /** A commit that takes longer means a disk that hangs. */
 const slowCommitMs = 30_000
+/**
+ * New mail leaves so much free. LMDB needs new pages also to remove something: with none left nothing could leave, and
+ * the queue would stay full for ever.
+ */
+const leastFreeBytes = 8 * 1024 ** 2
+const diskFull = 'The disk of the queue is full'
 /** How often the memory that the file's mapping takes is looked at while little is written. */
 const mappingCheckMs = 250
 
@@ -102,7 +108,8 @@ export class EmbeddedWriter {
   fault(): string | null {
     if (this.#commitBeganAt !== null && performance.now() - this.#commitBeganAt > slowCommitMs)
       return `The disk of the queue has not answered for ${slowCommitMs / 1000} seconds`
-    return this.#store.lost ?? this.#fault
+    if (this.#store.lost !== null || this.#fault !== null) return this.#store.lost ?? this.#fault
+    return this.#store.hasRoom(leastFreeBytes) ? null : diskFull
   }
 
   /** Stores what is waiting, until the deadline, and closes the store. */
@@ -122,6 +129,7 @@ export class EmbeddedWriter {
     const { maxBytes } = this.#options
     if (this.#bytes + this.#stagedBytes + moreBytes > maxBytes)
       throw new QueueFull(`The queue holds its limit of ${maxBytes} bytes`)
+    if (!this.#store.hasRoom(leastFreeBytes + moreBytes)) throw new QueueFull(diskFull)
   }
 
   async #commit(plan: Plan): Promise<void> {
