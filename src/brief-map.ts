@@ -11,10 +11,6 @@ export class BriefMap<Key, Value> {
   #map = new Map<Key, Value>()
   #letGo = 0
 
-  get size(): number {
-    return this.#map.size
-  }
-
   has(key: Key): boolean {
     return this.#map.has(key)
   }

@@ -43,7 +43,6 @@ describe('a map of what stays for a moment', () => {
         brief.delete(key)
         map.delete(key)
       }
-      expect(brief.size).toBe(map.size)
       expect(brief.get(key)).toBe(map.get(key))
       expect(brief.has(key)).toBe(map.has(key))
       if (n % 100 === 0) expect(brief.values()).toEqual([...map.values()])
@@ -64,6 +63,6 @@ describe('a map of what stays for a moment', () => {
     const values = brief.values()
     for (let n = 0; n < 200; n++) brief.delete(n)
     expect(values).toHaveLength(200)
-    expect(brief.size).toBe(0)
+    expect(brief.values()).toEqual([])
   })
 })

@@ -150,7 +150,8 @@ export class EmbeddedStore {
   #freeInFile(): number {
     if (!this.#isOpen) return 0
     const { lastPageNumber, pageSize, root, free } = this.#root.getStats() as FileStats
-    let used = pagesOf(root) + pagesOf(free)
+    // The first two pages are LMDB's own.
+    let used = 1 + pagesOf(root) + pagesOf(free)
     for (const database of this.#databases) used += pagesOf(database.getStats() as TreeStats)
     return (lastPageNumber - used) * pageSize
   }

@@ -232,14 +232,19 @@ export class RedisConnection<Script extends string = RedisScript> {
     const { stream } = this.#client as Redis
     const send = (name: string, args: readonly Argument[]) =>
       this.#client.sendCommand(new FlatCommand(name, args))
+    // They leave in one write.
     stream?.cork()
-    const replies = [
-      send('multi', []),
-      send('hset', [key, ...fields]),
-      send('evalsha', [sha, 1, ...args]),
-      send('exec', []),
-    ] as const
-    stream?.uncork()
+    let replies: readonly [unknown, unknown, unknown, unknown]
+    try {
+      replies = [
+        send('multi', []),
+        send('hset', [key, ...fields]),
+        send('evalsha', [sha, 1, ...args]),
+        send('exec', []),
+      ]
+    } finally {
+      stream?.uncork()
+    }
     const answer = answerOf(await Promise.allSettled(replies))
     if (!(answer instanceof Error)) return answer
     // It is repeated, and the bodies are set once more.
@@ -265,10 +270,7 @@ export class RedisConnection<Script extends string = RedisScript> {
       for (const { text } of this.#scripts.values()) node.script('LOAD', text).catch(() => undefined)
   }
 
-  /**
-   * By its digest; a server that has not heard of the script gets the text. Not by ioredis's own commands for scripts,
-   * which cost each pipeline a property for each.
-   */
+  /** By its digest; a server that has not heard of the script gets the text. */
   async #call(
     script: Script,
     args: readonly Argument[],
@@ -347,9 +349,9 @@ type Reply = PromiseSettledResult<unknown>
 /** What the script of a transaction answered, or the error it was refused with. */
 function answerOf([multi, set, script, exec]: readonly [Reply, Reply, Reply, Reply]): unknown {
   // Then each was taken for itself, in this order: no worse, but for bodies that a broken connection leaves behind.
-  if (multi.status === 'rejected' && script.status === 'fulfilled') return script.value
+  if (multi.status === 'rejected') return script.status === 'rejected' ? script.reason : script.value
   // The first refusal is the cause of those behind it.
-  for (const reply of [multi, set, script, exec]) if (reply.status === 'rejected') return reply.reason
+  for (const reply of [set, script, exec]) if (reply.status === 'rejected') return reply.reason
   return (exec as PromiseFulfilledResult<readonly unknown[]>).value[1]
 }
 
